@@ -1,0 +1,1 @@
+"""How it is run: migrations, settings of Kafka, Grafana and deployments, shipped as data."""

@@ -1,0 +1,1 @@
+"""One file a metric: pure functions from the days of a ledger and `now` to rows."""

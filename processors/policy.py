@@ -1,0 +1,25 @@
+"""What may be set: the numbers and switches that the contract leaves to a deployment. Passed in, never read from the environment here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.instants import DAY_SECONDS, SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings of a fold; two folds of one log with one policy give the same rows."""
+
+    generation: int = 1
+    tick_s: int = 60
+    lateness_days: int = 35
+    retention_days: int = 400
+    session_silence_s: int = 600
+    session_hold_s: int = 48 * 3600
+    live_interaction_per_code: bool = False
+
+    @property
+    def lateness(self) -> int:
+        """How late a patient's fact may come, ns."""
+        return self.lateness_days * DAY_SECONDS * SECOND

@@ -1,0 +1,93 @@
+"""What a processor is: state and a record in; state, facts, rows, alert transitions and dead letters out.
+
+A processor folds the records of one partition in the order of the log. It reads and writes its state through a `StateStore` of bytes,
+knows the time only from ticks, and never does I/O: the same records give the same output in a replay and behind Kafka. Its runtime calls
+
+    fold(record)   for each record, in order,
+    flush()        at the end of a batch: rows are computed once a patient and batch,
+    save()         before a checkpoint: what changed goes into the store as bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from schemas.facts import Fact, Reason
+
+GENERATION_BITS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time, as the log says it: `now` in nanoseconds since the epoch."""
+
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record of the log: its offset (of a replay: its reading position), and a fact or a tick."""
+
+    position: int
+    item: Fact | Tick
+
+
+@dataclass(slots=True)
+class Row:
+    """One row for a table of `schemas.rows`, or for a side table of the warehouse; `values` as it will stand in JSON."""
+
+    table: str
+    patient: str
+    values: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Transition:
+    """An alert changed: its row as it now stands, and what happened (`opened`, `resolved`, …), at which instant (ns)."""
+
+    alert_id: str
+    patient: str
+    transition: str
+    at: int
+    row: dict[str, Any]
+
+
+@dataclass(slots=True)
+class DeadLetter:
+    """The record at `position` can't be used; `error` says what is wrong, without any of its values."""
+
+    position: int
+    reason: Reason
+    error: str
+    event_id: str
+
+
+@dataclass(slots=True)
+class Output:
+    """What folding a batch made. `facts` (and the ticks a stage forwards) go on to the next stage."""
+
+    facts: list[Fact | Tick] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    applied: int = 0
+    duplicates: int = 0
+
+
+class Processor(Protocol):
+    """A fold over one partition."""
+
+    def fold(self, record: Record, out: Output) -> None:
+        """Take one record; what follows at once (facts, dead letters, transitions) is added to `out`."""
+
+    def flush(self, out: Output) -> None:
+        """Add the rows that changed since the last flush to `out`."""
+
+    def save(self) -> None:
+        """Write what changed since the last save to the store."""
+
+
+def revision(generation: int, position: int) -> int:
+    """The revision of a row made from all up to `position`: generation · 2⁴⁸ + 1 + position."""
+    return (generation << GENERATION_BITS) + 1 + position

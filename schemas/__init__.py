@@ -1,0 +1,1 @@
+"""What flows: events, rows, topics and their codecs. No behaviour."""

@@ -1,0 +1,105 @@
+"""Instants: RFC 3339 text in and out, integer nanoseconds since the Unix epoch inside.
+
+Pydantic's datetime keeps microseconds; a sensor's clock has nanoseconds. An `Instant` is a plain `int` everywhere inside, and text at
+every edge. The range is that of ClickHouse's DateTime64(9) within RFC 3339: 1900-01-01 up to 2262-04-11.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import Annotated
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+SECOND = 1_000_000_000
+DAY_SECONDS = 86_400
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+FIRST = -2_208_988_800 * SECOND  # 1900-01-01T00:00:00Z
+LAST = 2**63 - 1  # 2262-04-11T23:47:16.854775807Z
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII
+)
+
+
+@lru_cache(4096)
+def _midnight(text: str) -> int:
+    """Unix seconds of a UTC date written YYYY-MM-DD; ValueError when there is no such date."""
+    return (date.fromisoformat(text).toordinal() - EPOCH_ORDINAL) * DAY_SECONDS
+
+
+def parse_instant(text: object) -> int:
+    """Nanoseconds since the epoch of an RFC 3339 date-time with an offset, up to nanoseconds (RFC 3339, section 5.6).
+
+    >>> parse_instant("1970-01-01T01:00:00.000000001+01:00")
+    1
+
+    A leap second is the first instant after it, as POSIX counts. ValueError for anything else, instants outside 1900..2262 included.
+    """
+    if not isinstance(text, str) or (found := _RFC3339.fullmatch(text)) is None:
+        raise ValueError("not an RFC 3339 time with an offset and at most nine decimals")
+    day, hour, minute, second, fraction, sign, offset_hour, offset_minute = found.groups()
+    seconds = _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
+    if sign is not None:
+        offset = int(offset_hour) * 3600 + int(offset_minute) * 60
+        seconds += -offset if sign == "+" else offset
+    instant = seconds * SECOND + (int(fraction.ljust(9, "0")) if fraction else 0)
+    if not FIRST <= instant <= LAST:
+        raise ValueError("a time outside 1900-01-01..2262-04-11")
+    return instant
+
+
+@lru_cache(4096)
+def _date_text(days: int) -> str:
+    return date.fromordinal(days + EPOCH_ORDINAL).isoformat()
+
+
+def format_instant(instant: int) -> str:
+    """RFC 3339 text in UTC, with nine decimals when the instant isn't a whole second.
+
+    >>> format_instant(1), format_instant(60 * SECOND)
+    ('1970-01-01T00:00:00.000000001Z', '1970-01-01T00:01:00Z')
+    """
+    seconds, nanos = divmod(instant, SECOND)
+    days, rest = divmod(seconds, DAY_SECONDS)
+    hour, rest = divmod(rest, 3600)
+    minute, second = divmod(rest, 60)
+    tail = f".{nanos:09d}Z" if nanos else "Z"
+    return f"{_date_text(days)}T{hour:02d}:{minute:02d}:{second:02d}{tail}"
+
+
+Instant = Annotated[
+    int,
+    PlainValidator(parse_instant, json_schema_input_type=str),
+    PlainSerializer(format_instant, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time", "description": "RFC 3339 with an offset, up to nanoseconds"}),
+]
+"""An instant in a model: RFC 3339 text in JSON, integer nanoseconds since the epoch in Python."""
+
+
+def parse_day(text: object) -> int:
+    """The day number (days since 1970-01-01) of a real date written YYYY-MM-DD; ValueError for anything else."""
+    if not isinstance(text, str) or len(text) != 10 or text[4] != "-" or text[7] != "-" or not text.isascii():
+        raise ValueError("not a date written YYYY-MM-DD")
+    return _midnight(text) // DAY_SECONDS
+
+
+def format_day(day: int) -> str:
+    """YYYY-MM-DD of a day number (days since 1970-01-01)."""
+    return _date_text(day)
+
+
+def day_date(day: int) -> date:
+    """The `datetime.date` of a day number."""
+    return date(1970, 1, 1) + timedelta(days=day)
+
+
+LocalDate = Annotated[
+    int,
+    PlainValidator(parse_day, json_schema_input_type=str),
+    PlainSerializer(format_day, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date", "description": "the patient's local date, ISO 8601"}),
+]
+"""A patient-local date in a model: YYYY-MM-DD in JSON, days since 1970-01-01 in Python."""
