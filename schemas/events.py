@@ -7,10 +7,9 @@ text is no number.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -23,8 +22,11 @@ from pydantic import (
 )
 
 from schemas.instants import Instant, LocalDate
-from schemas.samples import CHANNELS, Kind, Samples, read_samples
+from schemas.samples import CHANNELS, Kind, Samples, read_samples, two_forms_of_samples
 from schemas.zones import load_zone
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def _integral(value: float) -> int:
@@ -60,14 +62,14 @@ Int = Annotated[
 ]
 Zone = Annotated[str, Strict(), AfterValidator(_zone)]
 Scale = Annotated[float, Strict(), Field(ge=0, le=10)]
-Positive = Annotated[Int, Field(ge=1)]
-Index = Annotated[Int, Field(ge=0)]
-Weekday = Annotated[Int, Field(ge=1, le=7)]
+Positive = Annotated[Int, Field(ge=1), WithJsonSchema({"type": "integer", "minimum": 1})]
+Index = Annotated[Int, Field(ge=0), WithJsonSchema({"type": "integer", "minimum": 0})]
+Weekday = Annotated[Int, Field(ge=1, le=7), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 7})]
 Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Vector = tuple[Number, Number, Number]
 UnitVector = Annotated[Vector, AfterValidator(_unit)]
 Channel = Literal["app", "sms", "voice", "web", "staff"]
-EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
+EVERY_DAY: list[int | float] = [1, 2, 3, 4, 5, 6, 7]
 DaysOfWeek = Annotated[list[Weekday], _or(EVERY_DAY)]
 
 
@@ -177,7 +179,7 @@ class Calibration(Data):
 class SensorChunk(Data):
     """A piece of one exercise session's raw samples: `samples` as rows of channels, or base64 of little-endian float32."""
 
-    model_config = ConfigDict(extra="ignore", arbitrary_types_allowed=True)
+    model_config = ConfigDict(extra="ignore", json_schema_extra=two_forms_of_samples)
 
     device_id: Text
     session_id: Text

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.events import Data
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from schemas.events import Data
 
 Reason = Literal[
     "misplaced", "unparsable", "unknown_type", "invalid", "conflict", "future", "too_late", "session_closed", "forgotten", "crash"
@@ -35,7 +37,7 @@ class Fact:
     derived: bool = False
 
 
-class Unusable(Exception):
+class Unusable(Exception):  # noqa: N818 - it says what the record is
     """A record that can't be used: the contract's reason, and what was wrong, without any value of the record."""
 
     def __init__(self, reason: Reason, error: str, event_id: str = "", recorded: int | None = None) -> None:

@@ -19,15 +19,36 @@ EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 FIRST = -2_208_988_800 * SECOND  # 1900-01-01T00:00:00Z
 LAST = 2**63 - 1  # 2262-04-11T23:47:16.854775807Z
 
-_RFC3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII
-)
+_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_REST = re.compile(r":([0-5]\d|60)(?:\.(\d{1,9}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+_NO_INSTANT = "not an RFC 3339 time with an offset and at most nine decimals"
 
 
 @lru_cache(4096)
 def _midnight(text: str) -> int:
     """Unix seconds of a UTC date written YYYY-MM-DD; ValueError when there is no such date."""
-    return (date.fromisoformat(text).toordinal() - EPOCH_ORDINAL) * DAY_SECONDS
+    try:
+        return (date.fromisoformat(text).toordinal() - EPOCH_ORDINAL) * DAY_SECONDS
+    except ValueError:
+        raise ValueError("no such date") from None
+
+
+@lru_cache(4096)
+def _minute(text: str) -> int:
+    """Unix seconds of a minute written YYYY-MM-DDThh:mm, as if it were UTC; ValueError when there is none."""
+    if (found := _MINUTE.fullmatch(text)) is None:
+        raise ValueError(_NO_INSTANT)
+    day, hour, minute = found.groups()
+    return _midnight(day) + int(hour) * 3600 + int(minute) * 60
+
+
+@lru_cache(256)
+def _offset(text: str) -> int:
+    """Seconds east of UTC of `Z` or ±hh:mm."""
+    if text in "Zz":
+        return 0
+    seconds = int(text[1:3]) * 3600 + int(text[4:6]) * 60
+    return seconds if text[0] == "+" else -seconds
 
 
 def parse_instant(text: object) -> int:
@@ -38,14 +59,12 @@ def parse_instant(text: object) -> int:
 
     A leap second is the first instant after it, as POSIX counts. ValueError for anything else, instants outside 1900..2262 included.
     """
-    if not isinstance(text, str) or (found := _RFC3339.fullmatch(text)) is None:
-        raise ValueError("not an RFC 3339 time with an offset and at most nine decimals")
-    day, hour, minute, second, fraction, sign, offset_hour, offset_minute = found.groups()
-    seconds = _midnight(day) + int(hour) * 3600 + int(minute) * 60 + int(second)
-    if sign is not None:
-        offset = int(offset_hour) * 3600 + int(offset_minute) * 60
-        seconds += -offset if sign == "+" else offset
-    instant = seconds * SECOND + (int(fraction.ljust(9, "0")) if fraction else 0)
+    if not isinstance(text, str) or (found := _REST.fullmatch(text, 16)) is None:
+        raise ValueError(_NO_INSTANT)
+    second, fraction, offset = found.groups()
+    instant = (_minute(text[:16]) + int(second) - _offset(offset)) * SECOND
+    if fraction is not None:
+        instant += int(fraction.ljust(9, "0"))
     if not FIRST <= instant <= LAST:
         raise ValueError("a time outside 1900-01-01..2262-04-11")
     return instant

@@ -16,7 +16,7 @@ CHANNELS: dict[str, int] = {"angle": 1, "quat2": 8, "imu6x2": 12, "gyr3": 3}
 
 def _from_rows(rows: Any, channels: int) -> bytes:
     if not isinstance(rows, list):
-        raise ValueError("samples are not rows of channels")
+        raise ValueError("samples are not rows of channels")  # noqa: TRY004 - pydantic collects ValueError
     if not rows:
         return b""
     try:
@@ -31,7 +31,7 @@ def _from_rows(rows: Any, channels: int) -> bytes:
 
 def _from_base64(text: Any) -> bytes:
     if not isinstance(text, str):
-        raise ValueError("samples_b64 is not text")
+        raise ValueError("samples_b64 is not text")  # noqa: TRY004 - pydantic collects ValueError
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -58,7 +58,7 @@ def read_samples(data: dict[str, Any]) -> dict[str, Any]:
 
 def _bytes(value: Any) -> bytes:
     if not isinstance(value, bytes):
-        raise ValueError("samples are missing")
+        raise ValueError("samples are missing")  # noqa: TRY004 - pydantic collects ValueError
     return value
 
 
@@ -69,3 +69,15 @@ Samples = Annotated[
     WithJsonSchema({"type": "array", "items": {"type": "array", "items": {"type": "number"}}}),
 ]
 """Samples of a chunk: bytes of little-endian float32, row-major."""
+
+
+def two_forms_of_samples(schema: dict[str, Any]) -> None:
+    """Say in a chunk's JSON Schema that its samples come as rows, or as base64 with their number of rows."""
+    schema["properties"]["samples_b64"] = {
+        "type": "string",
+        "contentEncoding": "base64",
+        "description": "little-endian float32, row-major",
+    }
+    schema["properties"]["n"] = {"type": "integer", "minimum": 0, "description": "rows in the samples"}
+    schema["required"].remove("samples")
+    schema["oneOf"] = [{"required": ["samples"]}, {"required": ["samples_b64", "n"]}]

@@ -1,0 +1,63 @@
+"""Local days: which date an instant has in a zone, when a date begins there, and when a day is over.
+
+Days are numbers (days since 1970-01-01), instants nanoseconds. Days last 23 to 25 hours; nothing here adds 24 hours to anything.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from schemas.instants import DAY_SECONDS, EPOCH_ORDINAL, SECOND
+from schemas.zones import load_zone
+
+QUARTER = 900
+"""Every zone's offset is a multiple of 15 minutes since 1973; before, each second is dated for itself."""
+QUARTERS_SINCE = 3 * 365 * DAY_SECONDS
+GRACE = 6 * 3600 * SECOND
+"""How long after its end a day is over: what the patient did late in the evening may still be on its way."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _local(zone: ZoneInfo, seconds: int) -> int:
+    return (_EPOCH + timedelta(seconds=seconds)).astimezone(zone).toordinal() - EPOCH_ORDINAL
+
+
+@lru_cache(200_000)
+def _quarter_day(zone: str, quarter: int) -> int:
+    return _local(load_zone(zone), quarter * QUARTER)
+
+
+def local_day(zone: str, instant: int) -> int:
+    """The local date (day number) of an instant in an IANA zone."""
+    seconds = instant // SECOND
+    if seconds >= QUARTERS_SINCE:
+        return _quarter_day(zone, seconds // QUARTER)
+    return _local(load_zone(zone), seconds)
+
+
+@lru_cache(50_000)
+def day_start(zone: str, day: int) -> int:
+    """The first instant (ns) whose local date is `day` or later: midnight, or the end of a gap that swallowed midnight."""
+    here = load_zone(zone)
+    midnight = datetime.combine(date(1970, 1, 1) + timedelta(days=day), datetime.min.time(), tzinfo=here)
+    first = int((midnight.astimezone(UTC) - _EPOCH).total_seconds())
+    if _local(here, first - 1) < day:
+        return first * SECOND
+    low = first - 26 * 3600
+    while first - low > 1:
+        middle = (low + first) // 2
+        low, first = (low, middle) if _local(here, middle) >= day else (middle, first)
+    return first * SECOND
+
+
+def over_at(zone: str, day: int) -> int:
+    """The instant (ns) from which a day is over: the first of the next local date, and 6 elapsed hours."""
+    return day_start(zone, day + 1) + GRACE
+
+
+def weekday(day: int) -> int:
+    """The ISO weekday of a day number: 1 is Monday."""
+    return (day + 3) % 7 + 1

@@ -1,0 +1,99 @@
+"""Episodes of care: from enrolments and discharges to which day belongs to which episode, and which zone dates an instant.
+
+A day belongs to the episode with the latest `monitoring_start` on or before it, until that one's discharge date; of equal starts the newest
+enrolment has the days. An instant is dated by the zone of the episode with the latest start not after its date in that episode's own zone;
+before every episode by the first one's.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from processors.calendar import day_start, local_day, over_at
+from processors.entries import Discharged, Enrolled
+
+FOREVER = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """An episode of care. `first` to `last` (inclusive) are its days; none when `last` < `first`."""
+
+    enrolled: Enrolled
+    discharged: Discharged | None
+    first: int
+    last: int
+
+    @property
+    def id(self) -> str:
+        """The episode's id."""
+        return self.enrolled.episode_id
+
+    def over_at(self, day: int) -> int:
+        """The instant from which one of its days is over."""
+        return over_at(self.enrolled.zone, day)
+
+
+class Timeline:
+    """All episodes of one patient, as the facts known now tell them."""
+
+    def __init__(self, enrolled: Iterable[Enrolled], discharged: Iterable[Discharged]) -> None:
+        standing: dict[str, Enrolled] = {}
+        for entry in sorted(enrolled, key=lambda x: x.age):
+            standing[entry.episode_id] = entry
+        ended: dict[str, Discharged] = {}
+        for discharge in sorted(discharged, key=lambda x: x.age):
+            ended[discharge.episode_id] = discharge
+        ordered = sorted(standing.values(), key=lambda x: (x.start, x.age))
+        self.episodes: list[Episode] = []
+        for i, entry in enumerate(ordered):
+            end = ended.get(entry.episode_id)
+            last = min(end.day if end else FOREVER, ordered[i + 1].start - 1 if i + 1 < len(ordered) else FOREVER)
+            self.episodes.append(Episode(entry, end, entry.start, last))
+        self._starts = [episode.first for episode in self.episodes]
+        self._only_zone = self.episodes[0].enrolled.zone if len({x.enrolled.zone for x in self.episodes}) == 1 else None
+        self._days: dict[int, Episode | None] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.episodes)
+
+    def zone_of(self, instant: int) -> str:
+        """The zone that dates an instant; there must be an episode."""
+        if self._only_zone is not None:
+            return self._only_zone
+        for episode in reversed(self.episodes):
+            zone = episode.enrolled.zone
+            if episode.first <= local_day(zone, instant):
+                return zone
+        return self.episodes[bisect_right(self._starts, self._starts[0]) - 1].enrolled.zone
+
+    def day_of(self, instant: int) -> int:
+        """The patient-local date (day number) of an instant; there must be an episode."""
+        return local_day(self.zone_of(instant), instant)
+
+    def episode_of(self, day: int) -> Episode | None:
+        """The episode that a day belongs to, or None."""
+        if day in self._days:
+            return self._days[day]
+        i = bisect_right(self._starts, day) - 1
+        found = self.episodes[i] if i >= 0 and day <= self.episodes[i].last else None
+        self._days[day] = found
+        return found
+
+    def coming_after(self, day: int) -> Episode | None:
+        """The next episode to begin after a day that is in none."""
+        i = bisect_right(self._starts, day)
+        while i < len(self.episodes):
+            if self.episodes[i].last >= self.episodes[i].first:
+                return self.episodes[i]
+            i += 1
+        return None
+
+    def next_change(self, now: int) -> int:
+        """The first instant after `now` at which a local date begins or a day is over."""
+        today = self.day_of(now)
+        instants = [day_start(zone, day) for zone in {x.enrolled.zone for x in self.episodes} for day in (today, today + 1, today + 2)]
+        instants += [over_at(zone, day) for zone in {x.enrolled.zone for x in self.episodes} for day in (today - 2, today - 1, today)]
+        return min(x for x in instants if x > now)

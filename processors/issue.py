@@ -1,0 +1,326 @@
+"""Issuing rows: a patient's stale days computed again, compared with what was issued, and what changed emitted.
+
+In: a ledger with stale days, after its time was moved. Out: rows for the tables, a key that has no row any more once more as deleted.
+A row is issued only when its content changed; `revision`, `updated_at` and `issued_at` alone don't make a new row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from processors.days import DayFacts
+from processors.entries import Minutes, Setup
+from processors.episodes import Episode
+from processors.ledger import Ledger, Strip
+from processors.metrics import KEY_COLUMNS, Rows, activity, adherence, billing, medication, outcomes, pain, patients, rom, sessions
+from processors.policy import Policy
+from processors.processor import Output, Row, revision
+from processors.summary import DaySummary, ScoreSeen, summarise
+from schemas.instants import format_day, format_instant, parse_day
+
+MOVING = frozenset({"reps", "sessions"})
+"""Tables whose key has no date: a row may move from one day to another."""
+
+
+def digest(values: dict[str, Any]) -> bytes:
+    """What tells two contents of a row apart, 8 bytes."""
+    return blake2b(orjson.dumps(values), digest_size=8).digest()
+
+
+class Issue:
+    """One patient's flush."""
+
+    def __init__(self, ledger: Ledger, policy: Policy, out: Output) -> None:
+        self.ledger, self.policy, self.out = ledger, policy, out
+        self._facts: dict[int, DayFacts] = {}
+        self._upserts: dict[tuple[str, str], dict[str, Any]] = {}
+        self._gone: dict[tuple[str, str], dict[str, Any]] = {}
+        self._heard_changed = False
+
+    def run(self) -> None:
+        """Issue what is stale."""
+        ledger, stale = self.ledger, self.ledger.head.stale
+        if not (stale.everything or stale.days or stale.care or stale.restate):
+            return
+        ledger.changed = True
+        if stale.restate:
+            self._restate()
+        everything, days = stale.everything, set(stale.days)
+        if everything:
+            days |= self._all_days()
+            ledger.head.heard = {}
+        ledger.settled()
+        self._days(days, everything=everything, care=stale.care)
+        self._emit()
+
+    # -- which days ---------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _oldest(self) -> int:
+        return self.ledger.today - self.policy.retention_days
+
+    def _all_days(self) -> set[int]:
+        ledger = self.ledger
+        days: set[int] = set()
+        for number in ledger.head.strips:
+            if (strip := ledger.strips.get(number)) is not None:
+                days |= strip.days.keys() | strip.issued.keys()
+        if ledger.timeline:
+            today, oldest = ledger.today, self._oldest
+            for episode in ledger.episodes():
+                days.update(range(max(episode.first, oldest), min(episode.last, today) + 1))
+        return days
+
+    def _episode(self, day: int) -> Episode | None:
+        ledger = self.ledger
+        return ledger.timeline.episode_of(day) if ledger.timeline and day <= ledger.today else None
+
+    def _days(self, days: set[int], *, everything: bool, care: bool) -> None:
+        ledger = self.ledger
+        oldest = self._oldest if ledger.timeline else None
+        windows, slopes, pains, doses, periods = set[int](), set[int](), set[int](), set[int](), set[int]()
+        scored = everything
+        for day in sorted(days):
+            if oldest is not None and day < oldest:
+                continue
+            episode, before = self._episode(day), ledger.summary(day)
+            after = self._refresh(day, episode)
+            if after == before and not everything:
+                continue
+            old, new = before or DaySummary(), after or DaySummary()
+            if before is None or after is None or old.adherence != new.adherence or everything:
+                windows.update(range(day, day + adherence.REACH))
+            if before is None or old.attained != new.attained or everything:
+                slopes.update(range(day, day + rom.REACH))
+            if old.pains != new.pains or everything:
+                pains.update(self._pain_days(day))
+            if before is None or old.doses != new.doses or old.adherence.over != new.adherence.over or everything:
+                doses.update(range(day, day + medication.WINDOW))
+            if before is None or old.datum != new.datum or old.adherence.heard != new.adherence.heard or everything:
+                periods.add(day)
+            scored |= old.scores != new.scores
+            if episode is not None and (everything or old.heard_at != new.heard_at):
+                self._note_heard(episode, old.heard_at, new.heard_at)
+        first_touched = min(days, default=0)
+        self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(ledger.summary, day, episode.first), first_touched)
+        self._later("medication_window", doses, lambda day, episode: medication.rows(ledger.summary, day, episode.first), first_touched)
+        self._later("pain_daily", pains, lambda day, episode: pain.rows(ledger.summary, day, episode.first), first_touched)
+        slopes |= {day for day in days if self._episode(day)}
+        self._later("rom_daily", slopes, self._rom_rows, first_touched)
+        self._whole(periods, everything=everything, care=care, scored=scored)
+
+    def _pain_days(self, day: int) -> Iterable[int]:
+        yield from range(day, day + pain.REACH + 1)
+        seen, number, last = 0, day + 1, self.ledger.today if self.ledger.timeline else day
+        while seen < pain.NEXT_DAYS and number <= last:
+            summary = self.ledger.summary(number)
+            if summary is not None and summary.pains:
+                seen += 1
+                yield number
+            number += 1
+
+    # -- a day's own rows ---------------------------------------------------------------------------------------------------------
+
+    def _refresh(self, day: int, episode: Episode | None) -> DaySummary | None:
+        ledger = self.ledger
+        if episode is None:
+            strip = ledger.strips.get(day // 7)
+            if strip is not None and (day in strip.days or day in strip.issued):
+                strip = ledger.strips.edit(day // 7)
+                strip.days.pop(day, None)
+                for table in list(strip.issued.get(day, ())):
+                    self._cell(strip, day, table, {}, "", 0)
+            return None
+        facts, plan = ledger.facts_of(day), ledger.plans.of(day)
+        summary = summarise(facts, plan)
+        self._facts[day] = facts
+        ledger.head.strips.add(day // 7)
+        strip = ledger.strips.edit(day // 7)
+        strip.days[day] = summary
+        clinic, recorded = episode.enrolled.clinic_id, max(summary.recorded, plan.recorded, episode.enrolled.recorded)
+        self._cell(strip, day, "sessions", sessions.session_rows(facts), clinic, recorded)
+        self._cell(strip, day, "reps", sessions.rep_rows(facts), clinic, recorded)
+        self._cell(strip, day, "adherence_daily", adherence.daily_rows(facts, plan, summary), clinic, recorded)
+        self._cell(strip, day, "activity_daily", activity.rows(facts), clinic, recorded)
+        return summary
+
+    def _rom_rows(self, day: int, episode: Episode) -> Rows:
+        summary = self.ledger.summary(day)
+        strip = self.ledger.strips.get(day // 7)
+        issued = strip is not None and "rom_daily" in strip.issued.get(day, ())
+        if day not in self._facts and not issued and not (summary and summary.attained):
+            return {}
+        facts = self._facts.get(day) or self.ledger.facts_of(day)
+        return rom.rows(facts, self.ledger.plans.of(day), episode, self.ledger.summary)
+
+    def _later(self, table: str, days: set[int], rows: Any, first_touched: int) -> None:
+        ledger = self.ledger
+        if not ledger.timeline:
+            return
+        oldest, today = self._oldest, ledger.today
+        for day in sorted(days):
+            episode = ledger.timeline.episode_of(day)
+            if day > today or day < oldest or episode is None:
+                continue
+            summary = ledger.summary(day)
+            if summary is None:
+                continue
+            strip = ledger.strips.edit(day // 7)
+            recorded = max(summary.recorded, ledger.head.newest_recorded if day == first_touched else 0, episode.enrolled.recorded)
+            self._cell(strip, day, table, rows(day, episode), episode.enrolled.clinic_id, recorded)
+
+    def _cell(self, strip: Strip, day: int, table: str, rows: Rows, clinic: str, recorded: int) -> None:
+        """Issue the rows of one table and day."""
+        tables = strip.issued.setdefault(day, {})
+        issued = tables.pop(table, {})
+        if kept := self._compare(table, day, issued, {key: {**values, "clinic_id": clinic} for key, values in rows.items()}, recorded):
+            tables[table] = kept
+        if not tables:
+            del strip.issued[day]
+
+    def _compare(self, table: str, day: int | None, issued: dict[str, bytes], rows: Rows, recorded: int) -> dict[str, bytes]:
+        """What differs from what was issued; the digests of what holds now."""
+        kept: dict[str, bytes] = {}
+        for key, values in rows.items():
+            kept[key] = seen = digest(values)
+            if issued.get(key) != seen:
+                self._upserts[table, key if table in MOVING or day is None else f"{day} {key}"] = {**values, "updated_at": format_instant(recorded)}
+        for key in issued:
+            if key not in rows:
+                columns = dict(zip(KEY_COLUMNS[table], orjson.loads(key), strict=True))
+                if day is not None and table not in MOVING:
+                    columns["local_date"] = format_day(day)
+                self._gone[table, key if table in MOVING or day is None else f"{day} {key}"] = columns
+        return kept
+
+    # -- rows of more than a day --------------------------------------------------------------------------------------------------
+
+    def _whole(self, periods: set[int], *, everything: bool, care: bool, scored: bool) -> None:
+        head, timeline = self.ledger.head, self.ledger.timeline
+        if not timeline:
+            for table in list(head.issued):
+                self._table(table, {})
+            return
+        if everything or self._heard_changed:
+            found: Rows = {}
+            for episode in self.ledger.episodes():
+                heard = head.heard.get(episode.id)
+                found |= {k: {**v, "clinic_id": episode.enrolled.clinic_id} for k, v in patients.row(episode, heard).items()}
+            self._table("patients", found)
+        if scored:
+            self._table("outcomes", self._outcome_rows())
+        if everything or care or periods:
+            self._billing(periods, everything=everything, care=care)
+
+    def _table(self, table: str, rows: Rows, scope: set[str] | None = None) -> None:
+        """Issue the rows of a table that are kept by patient; with `scope` only those keys are meant, the others stay."""
+        issued = self.ledger.head.issued.get(table, {})
+        meant = issued if scope is None else {key: seen for key, seen in issued.items() if key in scope}
+        kept = self._compare(table, None, meant, rows, self.ledger.head.newest_recorded)
+        self.ledger.head.issued[table] = {**{k: v for k, v in issued.items() if k not in meant}, **kept}
+
+    def _outcome_rows(self) -> Rows:
+        ledger, found = self.ledger, dict[str, list[ScoreSeen]]()
+        for number in sorted(ledger.head.strips):
+            strip = ledger.strips.get(number)
+            for day in sorted(strip.days) if strip else ():
+                episode = self._episode(day)
+                if strip and episode and strip.days[day].scores:
+                    found.setdefault(episode.id, []).extend(strip.days[day].scores)
+        rows: Rows = {}
+        for episode in ledger.episodes():
+            for key, values in outcomes.rows(found.get(episode.id, ())).items():
+                rows[key] = {**values, "clinic_id": episode.enrolled.clinic_id}
+        return rows
+
+    def _billing(self, days: set[int], *, everything: bool, care: bool) -> None:
+        ledger, today = self.ledger, self.ledger.today
+        done = list(ledger.care())
+        rows: Rows = {}
+        scope: set[str] = set()
+        for episode in ledger.episodes():
+            starts = range(episode.first, min(episode.last, today) + 1, billing.PERIOD)
+            for start in starts:
+                touched = any(day in range(start, start + billing.PERIOD) for day in days)
+                if start + billing.PERIOD <= self._oldest or not (everything or touched or (care and start == episode.first)):
+                    continue
+                made = billing.period_rows(ledger.timeline, episode, ledger.summary, done, today, start)
+                rows |= {k: {**v, "clinic_id": episode.enrolled.clinic_id} for k, v in made.items()}
+        scope = set(rows) if not everything else {k for k in ledger.head.issued.get("billing_periods", {}) if self._open(orjson.loads(k)[1])}
+        self._table("billing_periods", rows, scope)
+        self._months(days, done, everything=everything or care)
+
+    def _open(self, period_start: str) -> bool:
+        return parse_day(period_start) + billing.PERIOD > self._oldest
+
+    def _months(self, days: set[int], done: list[Setup | Minutes], *, everything: bool) -> None:
+        ledger, today = self.ledger, self.ledger.today
+        newest: dict[str, Episode] = {}
+        for episode in ledger.episodes():
+            for month in billing.months_begun(episode, today):
+                newest[month] = episode
+        oldest = billing.month_of(self._oldest)
+        wanted = {m for m in newest if m >= oldest} if everything else {billing.month_of(day) for day in days} & newest.keys()
+        spent: dict[str, list[Minutes]] = {}
+        for entry in sorted((x for x in done if isinstance(x, Minutes)), key=lambda x: x.age):
+            day = ledger.timeline.day_of(entry.at)
+            if ledger.timeline.episode_of(day) is not None:
+                spent.setdefault(billing.month_of(day), []).append(entry)
+        rows: Rows = {}
+        for month in sorted(wanted):
+            made = billing.month_row(month, spent.get(month, []), per_code=self.policy.live_interaction_per_code)
+            rows |= {k: {**v, "clinic_id": newest[month].enrolled.clinic_id} for k, v in made.items()}
+        issued = ledger.head.issued.get("billing_months", {})
+        self._table("billing_months", rows, {k for k in issued if orjson.loads(k)[0] >= oldest} if everything else set(rows))
+
+    # -- last heard ---------------------------------------------------------------------------------------------------------------
+
+    def _note_heard(self, episode: Episode, old: int | None, new: int | None) -> None:
+        heard = self.ledger.head.heard
+        last = heard.get(episode.id)
+        self._heard_changed = True
+        if new is not None and (last is None or new >= last):
+            heard[episode.id] = new
+        elif old is not None and old == last:
+            self._recount_heard()
+
+    def _recount_heard(self) -> None:
+        ledger, heard = self.ledger, dict[str, int]()
+        for number in sorted(ledger.head.strips):
+            strip = ledger.strips.get(number)
+            for day, summary in strip.days.items() if strip else ():
+                episode = self._episode(day)
+                if episode is not None and summary.heard_at is not None:
+                    heard[episode.id] = max(heard.get(episode.id, summary.heard_at), summary.heard_at)
+        ledger.head.heard = heard
+
+    # -- out ----------------------------------------------------------------------------------------------------------------------
+
+    def _restate(self) -> None:
+        """A small row for each fact whose row in `events` doesn't hold any more."""
+        ledger = self.ledger
+        for entry in ledger.restate(ledger.clinic_of):
+            values = {"source": entry.source, "event_id": entry.id, "retracted": entry.retracted, "clinic_id": entry.shown_clinic}
+            values["updated_at"] = format_instant(ledger.head.newest_recorded)
+            self._row("event_marks", values, deleted=0)
+
+    def _row(self, table: str, values: dict[str, Any], *, deleted: int) -> None:
+        head = self.ledger.head
+        bookkeeping = {
+            "revision": revision(self.policy.generation, head.position),
+            "issued_at": format_instant(max(head.now, head.newest_recorded)),
+            "deleted": deleted,
+        }
+        self.out.rows.append(Row(table, self.ledger.subject, {"patient_id": self.ledger.subject, **values, **bookkeeping}))
+
+    def _emit(self) -> None:
+        for (table, _), values in sorted(self._upserts.items()):
+            self._row(table, values, deleted=0)
+        updated = format_instant(self.ledger.head.newest_recorded)
+        for where, columns in sorted(self._gone.items()):
+            if where not in self._upserts:
+                self._row(where[0], {**columns, "clinic_id": "", "updated_at": updated}, deleted=1)

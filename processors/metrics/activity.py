@@ -1,0 +1,33 @@
+"""`activity_daily`: the day's summaries of gait, posture and steps. A fact changes the rows of its own day only."""
+
+from __future__ import annotations
+
+from processors.days import DayFacts
+from processors.entries import Activity
+from processors.metrics import Rows, key_text
+from schemas.instants import SECOND, format_day
+
+
+def rows(facts: DayFacts) -> Rows:
+    """The rows of `activity_daily` of a day: means weighted by duration, plain where all durations are 0."""
+    found: dict[tuple[str, str], list[tuple[int, str, str, float, int]]] = {}
+    for entry in facts.entries:
+        if isinstance(entry, Activity):
+            for name, value in entry.values.items():
+                found.setdefault((entry.activity, name), []).append((*entry.age, value, entry.end - entry.at))
+    made: Rows = {}
+    for (kind, name), items in sorted(found.items()):
+        items.sort()
+        values, spans = [item[3] for item in items], [item[4] for item in items]
+        total = sum(spans)
+        weighted = sum(value * span for value, span in zip(values, spans, strict=True)) / total if total else sum(values) / len(values)
+        made[key_text(kind, name)] = {
+            "local_date": format_day(facts.day),
+            "kind": kind,
+            "name": name,
+            "value_mean": weighted,
+            "value_max": max(values),
+            "value_sum": sum(values),
+            "minutes": total / (60 * SECOND),
+        }
+    return made

@@ -1,0 +1,253 @@
+"""The patient stage: facts and ticks of `rtm.events.v1` in; rows, alert transitions and dead letters out.
+
+A fold of one partition. Each fact is judged (duplicate, conflict, future, too late, forgotten), enters its patient's ledger and its row in
+`events` goes out at once; alert rules are evaluated after each record; all other rows once a patient and batch. A tick moves the time of
+the patients for whom a day begins or is over, each at its due instant, in order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+
+import msgspec
+import orjson
+
+from processors import alerts
+from processors.entries import AnyEntry, Heard, Note, latest_instant, make_entry
+from processors.issue import Issue
+from processors.ledger import NOWHERE, Ledger
+from processors.policy import Policy
+from processors.processor import DeadLetter, Output, Record, Row, Tick, revision
+from processors.shelf import pack, unpack
+from processors.store import StateStore
+from schemas.content import content_digest, fact_key
+from schemas.events import Report, modality
+from schemas.facts import Fact, Reason
+from schemas.instants import DAY_SECONDS, SECOND, format_instant
+
+AHEAD = DAY_SECONDS * SECOND
+"""How far a fact may lie after its recorded time."""
+FORGOTTEN = "rtm.patient.forgotten.v1"
+LIVE = 4096
+"""How many patients' ledgers stay decoded between checkpoints."""
+HOUR = 3600 * SECOND
+
+
+class Clock(msgspec.Struct, array_like=True):
+    """What the stage knows of the time: the newest tick, and the hours in which something of some patient is due."""
+
+    now: int = 0
+    hours: set[int] = set()
+
+
+class Calendar:
+    """When each patient is due next: in memory a heap, in the store one blob an hour."""
+
+    def __init__(self, store: StateStore) -> None:
+        self._store = store
+        blob = store.get(b"clock")
+        self.clock = Clock() if blob is None else unpack(blob, Clock)
+        self._due: dict[str, int] = {}
+        self._hours: dict[int, set[str]] = {}
+        self._changed: set[int] = set()
+        for hour in sorted(self.clock.hours):
+            held = store.get(b"due/%d" % hour)
+            for subject, due in unpack(held, dict[str, int]).items() if held else ():
+                self._due[subject] = due
+                self._hours.setdefault(hour, set()).add(subject)
+        self._heap = [(due, subject) for subject, due in self._due.items()]
+        heapq.heapify(self._heap)
+
+    def set(self, subject: str, due: int | None) -> None:
+        """Note when a patient is due next, or that he never is."""
+        before = self._due.get(subject)
+        if before == due:
+            return
+        if before is not None:
+            self._hours[before // HOUR].discard(subject)
+            self._changed.add(before // HOUR)
+            del self._due[subject]
+        if due is not None:
+            self._due[subject] = due
+            self._hours.setdefault(due // HOUR, set()).add(subject)
+            self._changed.add(due // HOUR)
+            heapq.heappush(self._heap, (due, subject))
+
+    def pop(self, until: int) -> tuple[int, str] | None:
+        """The next (instant, patient) that is due by `until`, in order, or None."""
+        while self._heap and self._heap[0][0] <= until:
+            due, subject = heapq.heappop(self._heap)
+            if self._due.get(subject) == due:
+                return due, subject
+        return None
+
+    def save(self) -> None:
+        """Write what changed."""
+        for hour in sorted(self._changed):
+            subjects = self._hours.get(hour, set())
+            if subjects:
+                self.clock.hours.add(hour)
+                self._store.put(b"due/%d" % hour, pack({subject: self._due[subject] for subject in sorted(subjects)}))
+            else:
+                self.clock.hours.discard(hour)
+                self._hours.pop(hour, None)
+                self._store.delete(b"due/%d" % hour)
+        self._changed.clear()
+        self._store.put(b"clock", pack(self.clock))
+
+
+class PatientProcessor:
+    """The fold of one partition of `rtm.events.v1`."""
+
+    def __init__(self, policy: Policy, store: StateStore) -> None:
+        self.policy = policy
+        self._store = store
+        self._calendar = Calendar(store)
+        self._live: OrderedDict[str, Ledger] = OrderedDict()
+        self._touched: dict[str, Ledger] = {}
+
+    @property
+    def now(self) -> int:
+        """The newest tick, ns; 0 before the first."""
+        return self._calendar.clock.now
+
+    def fold(self, record: Record, out: Output) -> None:
+        """Take one fact or tick."""
+        if isinstance(record.item, Tick):
+            self._tick(record.item.now, record.position, out)
+        else:
+            self._fact(record.item, record.position, out)
+
+    def flush(self, out: Output) -> None:
+        """Issue the rows of every patient touched since the last flush."""
+        for subject in sorted(self._touched):
+            Issue(self._touched[subject], self.policy, out).run()
+        self._touched.clear()
+
+    def save(self) -> None:
+        """Write what changed to the store, and keep only the patients used last in memory."""
+        for ledger in self._live.values():
+            ledger.save()
+        self._calendar.save()
+        while len(self._live) > LIVE:
+            subject, _ = next((s, x) for s, x in self._live.items())
+            if subject in self._touched:
+                break
+            del self._live[subject]
+
+    def ledger(self, subject: str) -> Ledger:
+        """A patient's ledger, from memory or the store."""
+        ledger = self._live.get(subject)
+        if ledger is None:
+            ledger = self._live[subject] = Ledger(subject, self._store)
+        self._live.move_to_end(subject)
+        return ledger
+
+    # -- time ---------------------------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: int, position: int, out: Output) -> None:
+        if now <= self.now:
+            return
+        while (found := self._calendar.pop(now)) is not None:
+            due, subject = found
+            ledger = self.ledger(subject)
+            ledger.head.position = position
+            ledger.advance(due)
+            self._touched[subject] = ledger
+            alerts.evaluate(ledger, self.policy, due, out)
+            self._calendar.set(subject, self._next_due(ledger))
+        self._calendar.clock.now = now
+
+    def _next_due(self, ledger: Ledger) -> int | None:
+        return ledger.timeline.next_change(ledger.head.now) if ledger.timeline else None
+
+    # -- facts --------------------------------------------------------------------------------------------------------------------
+
+    def _fact(self, fact: Fact, position: int, out: Output) -> None:
+        ledger = self.ledger(fact.subject)
+        key, content = fact_key(fact), content_digest(fact)
+        known = ledger.known(key)
+        if known is not None:
+            if known == content:
+                out.duplicates += 1
+            else:
+                self._refuse(out, position, "conflict", "another fact with this source and id, but other content, came before", fact)
+            return
+        entry = make_entry(fact)
+        reason = self._judge(fact, entry)
+        ledger.changed = True
+        if reason is not None:
+            if not ledger.head.forgotten:
+                ledger.take_key(key, content, NOWHERE)
+            self._refuse(out, position, *reason, fact)
+            return
+        if ledger.head.forgotten:
+            self._refuse(out, position, "forgotten", "the subject was erased on request", fact)
+            return
+        self._admit(ledger, fact, entry, key, content, position, out)
+
+    def _judge(self, fact: Fact, entry: AnyEntry) -> tuple[Reason, str] | None:
+        if fact.derived:
+            return None
+        if latest_instant(entry) > fact.recorded + AHEAD:
+            return "future", "lies more than 24 hours after its recorded time"
+        if isinstance(entry, Heard) and entry.at < fact.recorded - self.policy.lateness:
+            return "too_late", f"lies more than {self.policy.lateness_days} days before its recorded time"
+        return None
+
+    def _refuse(self, out: Output, position: int, reason: Reason, error: str, fact: Fact) -> None:
+        out.dead.append(DeadLetter(position, reason, error, fact.id))
+
+    def _admit(self, ledger: Ledger, fact: Fact, entry: AnyEntry, key: bytes, content: bytes, position: int, out: Output) -> None:
+        head = ledger.head
+        had_timeline = bool(ledger.timeline)
+        ledger.advance(self.now)
+        head.position = position
+        head.newest_recorded = max(head.newest_recorded, fact.recorded)
+        decides = self._decides(ledger, entry)
+        ledger.add(entry, key, content)
+        out.applied += 1
+        entry.shown_retracted, entry.shown_clinic = entry.retracted, ledger.clinic_of(entry)
+        out.rows.append(self._event_row(ledger, fact, entry))
+        self._touched[fact.subject] = ledger
+        if not isinstance(entry, Heard) or not had_timeline:
+            self._calendar.set(fact.subject, self._next_due(ledger))
+        if decides and ledger.timeline:
+            alerts.evaluate(ledger, self.policy, max(self.now, fact.recorded), out)
+
+    def _decides(self, ledger: Ledger, entry: AnyEntry) -> bool:
+        """Whether an alert can depend on a fact: not on one more sign of life of a day that was heard already."""
+        if isinstance(entry, Note):
+            return False
+        if not isinstance(entry, Heard) or not ledger.timeline or type(entry).__name__ in {"Session", "Exercise"}:
+            return True
+        summary = ledger.summary(ledger.timeline.day_of(entry.at))
+        return summary is None or not summary.adherence.heard
+
+    def _event_row(self, ledger: Ledger, fact: Fact, entry: AnyEntry) -> Row:
+        recorded = format_instant(fact.recorded)
+        return Row(
+            "events",
+            fact.subject,
+            {
+                "patient_id": fact.subject,
+                "source": fact.source,
+                "event_id": fact.id,
+                "type": fact.type,
+                "event_time": format_instant(fact.time),
+                "recorded_time": recorded,
+                "modality": modality(fact.type),
+                "channel": fact.data.channel if isinstance(fact.data, Report) else None,
+                "retracted": entry.retracted,
+                "data": orjson.dumps(fact.payload).decode(),
+                "attributes": orjson.dumps(fact.attributes).decode(),
+                "clinic_id": entry.shown_clinic,
+                "updated_at": recorded,
+                "revision": revision(self.policy.generation, ledger.head.position),
+                "issued_at": format_instant(max(self.now, ledger.head.newest_recorded)),
+                "deleted": 0,
+            },
+        )
+
+

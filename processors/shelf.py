@@ -1,0 +1,83 @@
+"""A shelf of numbered parts of one patient's state: read from the store when asked for, written back when changed.
+
+Each part is one blob: a version byte and MessagePack. A version that is newer than this code is refused, so that an upgrade can be undone
+without harm to what the newer code wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+import msgspec
+
+from processors.store import StateStore
+
+VERSION = 1
+T = TypeVar("T")
+
+
+class NewerStateError(Exception):
+    """State that was written by a newer version of this code."""
+
+
+def pack(value: object) -> bytes:
+    """A versioned blob."""
+    return bytes((VERSION,)) + msgspec.msgpack.encode(value)
+
+
+def unpack(blob: bytes, kind: type[T]) -> T:
+    """The value of a versioned blob; NewerStateError when a newer version wrote it."""
+    if blob[0] > VERSION:
+        raise NewerStateError(f"state of version {blob[0]} was written by a newer rtm than this (version {VERSION}): upgrade, or rebuild from the log")
+    return msgspec.msgpack.decode(memoryview(blob)[1:], type=kind)
+
+
+class Shelf(Generic[T]):
+    """Numbered parts under one key prefix."""
+
+    def __init__(self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T]) -> None:
+        self._store, self._prefix, self._kind, self._make = store, prefix, kind, make
+        self._parts: dict[int, T | None] = {}
+        self._changed: set[int] = set()
+
+    def _key(self, number: int) -> bytes:
+        return self._prefix + b"%d" % number
+
+    def get(self, number: int) -> T | None:
+        """The part, or None when there is none."""
+        if number in self._parts:
+            return self._parts[number]
+        blob = self._store.get(self._key(number))
+        part = self._parts[number] = None if blob is None else unpack(blob, self._kind)
+        return part
+
+    def edit(self, number: int) -> T:
+        """The part, made when there is none, to be written at the next save."""
+        part = self.get(number)
+        if part is None:
+            part = self._parts[number] = self._make()
+        self._changed.add(number)
+        return part
+
+    def loaded(self) -> Iterator[int]:
+        """The numbers of the parts in memory."""
+        return iter(list(self._parts))
+
+    def save(self) -> None:
+        """Write what changed."""
+        for number in sorted(self._changed):
+            self._store.put(self._key(number), pack(self._parts[number]))
+        self._changed.clear()
+
+    def drop(self, number: int) -> None:
+        """Forget an unchanged part in memory; it stays in the store."""
+        if number not in self._changed:
+            self._parts.pop(number, None)
+
+    def erase(self, numbers: Iterator[int]) -> None:
+        """Delete parts from memory and store."""
+        for number in numbers:
+            self._parts.pop(number, None)
+            self._changed.discard(number)
+            self._store.delete(self._key(number))

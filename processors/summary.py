@@ -1,0 +1,159 @@
+"""The summary of a day: the few totals of one day's facts and plan that other days' rows look back on.
+
+A pure function of the day's facts, its plan, and whether the day is over. The strip of summaries is what windows, slopes, baselines and
+billing are computed from, so that a fact of today never reads the facts of last month.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import orjson
+
+from processors.days import DayFacts
+from processors.entries import Checkin, Dose, Pain, Rep, Score
+from processors.plans import DayPlan
+
+class Adherence(msgspec.Struct, array_like=True, frozen=True):
+    """The whole plan's totals of a day."""
+
+    prescribed_sessions: int = 0
+    completed_sessions: int = 0
+    prescribed_reps: int = 0
+    completed_reps: int = 0
+    heard: bool = False
+    over: bool = False
+
+    @property
+    def status(self) -> str:
+        """The day's status, first that fits; contract, "Status"."""
+        if not self.prescribed_sessions:
+            return "rest"
+        return status(self.prescribed_reps, self.completed_reps, over=self.over, heard=self.heard)
+
+
+class Datum(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """A fact as evidence, in the order of evidence: event time, source, id."""
+
+    time: int
+    source: str
+    id: str
+
+
+class ScoreSeen(msgspec.Struct, array_like=True, frozen=True):
+    """One outcome measured on a day."""
+
+    measure: str
+    side: str
+    time: int
+    id: str
+    source: str
+    value: float
+    recorded: int
+
+
+class DaySummary(msgspec.Struct, array_like=True, frozen=True):
+    """What other days need to know of a day. Instants in ns."""
+
+    adherence: Adherence = Adherence()
+    heard_at: int | None = None
+    datum: Datum | None = None
+    attained: dict[str, float] = {}
+    pains: list[tuple[int, float]] = []
+    doses: dict[str, tuple[int | None, int]] = {}
+    scores: list[ScoreSeen] = []
+    recorded: int = 0
+
+
+def status(prescribed_reps: int, completed_reps: int, *, over: bool, heard: bool) -> str:
+    """The status of something due; contract, "Status"."""
+    if prescribed_reps and completed_reps / prescribed_reps >= 0.8:
+        return "met"
+    if not over:
+        return "pending"
+    if not heard:
+        return "unknown"
+    return "partial" if completed_reps > 0 else "missed"
+
+
+def exercise_totals(facts: DayFacts, plan: DayPlan, exercise_id: str) -> Adherence:
+    """What one exercise asked of a day and what was done of it; contract, "Done"."""
+    done = [session.reps for session in facts.sessions if session.exercise_id == exercise_id and session.reps >= 1]
+    due = plan.due.get(exercise_id)
+    if due is None:
+        return Adherence(heard=facts.heard, over=facts.over)
+    return Adherence(
+        due.sessions,
+        min(due.sessions, len(done)),
+        due.reps,
+        min(due.reps, sum(min(reps, due.cap) for reps in done)),
+        facts.heard,
+        facts.over,
+    )
+
+
+def joint_key(joint: str, motion: str | None, side: str) -> str:
+    """One text for joint, motion and side, for the keys of `attained`."""
+    return orjson.dumps((joint, motion or "", side)).decode()
+
+
+def measured(rep: Rep) -> bool:
+    """Whether a repetition counts for range of motion: it has an angle, and no flag `gap` or `outlier`."""
+    has_angle = rep.max_deg is not None or rep.min_deg is not None or rep.rom_deg is not None
+    return has_angle and not ("gap" in rep.flags or "outlier" in rep.flags)
+
+
+def attained(motion: str | None, reps: list[Rep]) -> float | None:
+    """The greatest angle reached, deg; for extension the least."""
+    if motion == "extension":
+        return min((rep.min_deg for rep in reps if rep.min_deg is not None), default=None)
+    return max((rep.max_deg for rep in reps if rep.max_deg is not None), default=None)
+
+
+def reps_by_joint(facts: DayFacts) -> dict[str, list[Rep]]:
+    """The repetitions of a day that count for range of motion, by joint, motion and side."""
+    found: dict[str, list[Rep]] = {}
+    for rep in facts.reps:
+        if measured(rep):
+            found.setdefault(joint_key(rep.joint, rep.motion, rep.side), []).append(rep)
+    return found
+
+
+def pain_reports(facts: DayFacts) -> list[tuple[int, float]]:
+    """(instant, NRS) of a day's pain reports, those of exercise reports included, in time order."""
+    found = [(entry.at, entry.nrs) for entry in facts.entries if isinstance(entry, Pain)]
+    found += [(entry.at, entry.pain_nrs) for entry in facts.reports if entry.pain_nrs is not None]
+    return sorted(found)
+
+
+def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
+    """The summary of a day."""
+    totals = [exercise_totals(facts, plan, exercise_id) for exercise_id in plan.due]
+    adherence = Adherence(
+        sum(t.prescribed_sessions for t in totals),
+        sum(t.completed_sessions for t in totals),
+        sum(t.prescribed_reps for t in totals),
+        sum(t.completed_reps for t in totals),
+        facts.heard,
+        facts.over,
+    )
+    heard = facts.heard_entries
+    datum = min((Datum(entry.time, entry.source, entry.id) for entry in heard if not isinstance(entry, Checkin)), default=None)
+    reached = {key: attained(reps[0].motion, reps) for key, reps in reps_by_joint(facts).items()}
+    taken: dict[str, int] = {}
+    scores = []
+    for entry in facts.entries:
+        if isinstance(entry, Dose) and entry.taken:
+            taken[entry.medication_id] = taken.get(entry.medication_id, 0) + 1
+        elif isinstance(entry, Score):
+            scores.append(ScoreSeen(entry.measure, entry.side, entry.time, entry.id, entry.source, entry.value, entry.recorded))
+    return DaySummary(
+        adherence,
+        max((entry.time for entry in heard), default=None),
+        datum,
+        {key: value for key, value in sorted(reached.items()) if value is not None},
+        pain_reports(facts),
+        {medication: (due, taken.get(medication, 0)) for medication, due in sorted(plan.medications.items())},
+        sorted(scores, key=lambda s: (s.time, s.id, s.source)),
+        max((entry.recorded for entry in heard), default=0),
+    )
+

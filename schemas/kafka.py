@@ -1,0 +1,117 @@
+"""CloudEvents in Kafka's binary mode: attributes in `ce_*` headers, `data` as the value, the subject as the key.
+
+`data` is JSON; of a `sensor.chunk` MessagePack, with `samples` as a binary of little-endian float32, row-major.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from schemas.envelope import MAX_RECORD, fact_of, unusable
+from schemas.events import CHUNK, TICK
+from schemas.instants import format_instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from schemas.facts import Fact
+
+JSON = b"application/json"
+MESSAGEPACK = b"application/msgpack"
+DERIVED_HEADER = "rtm-derived"
+"""A private header: the pipeline made this fact, it isn't judged again."""
+
+_PREFIX = "ce_"
+_encode_messagepack = msgspec.msgpack.Encoder().encode
+_decode_messagepack = msgspec.msgpack.Decoder(dict[str, Any], ext_hook=lambda _code, content: bytes(content)).decode
+
+
+def encode_kafka(fact: Fact) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
+    """(key, value, headers) of a fact. `decode_kafka(*encode_kafka(fact)) == fact`. A tick's key is empty."""
+    chunk = fact.type == CHUNK
+    headers = [
+        ("content-type", MESSAGEPACK if chunk else JSON),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", fact.type.encode()),
+        ("ce_source", fact.source.encode()),
+        ("ce_id", fact.id.encode()),
+        ("ce_time", format_instant(fact.time).encode()),
+        ("ce_recordedtime", format_instant(fact.recorded).encode()),
+    ]
+    key = fact.subject.encode()
+    if fact.type != TICK:
+        headers.append(("ce_subject", key))
+    headers.extend((_PREFIX + name, value.encode()) for name, value in fact.attributes.items())
+    if fact.derived:
+        headers.append((DERIVED_HEADER, b"1"))
+    value = _encode_messagepack({**fact.payload, "samples": fact.data.samples}) if chunk else orjson.dumps(fact.payload)  # type: ignore[attr-defined]
+    return key, value, headers
+
+
+def decode_kafka(
+    key: bytes | None,  # noqa: ARG001 - the partition and the key are judged where the partition is known
+    value: bytes | None,
+    headers: Iterable[tuple[str, bytes | None]],
+    max_record: int = MAX_RECORD,
+) -> Fact:
+    """The fact in a Kafka record; `Unusable` as `decode_line` raises it. No value, or an empty one, is no `data`."""
+    event: dict[str, Any] = {}
+    content_type = JSON
+    derived = False
+    legible = True
+    for name, content in headers:
+        if content is None:
+            continue
+        if name.startswith(_PREFIX):
+            try:
+                event[name[3:]] = content.decode()
+            except UnicodeDecodeError:
+                legible = False
+        elif name == "content-type":
+            content_type = content
+        elif name == DERIVED_HEADER:
+            derived = content == b"1"
+    event.pop("data", None)
+    if value is not None and len(value) > max_record:
+        raise unusable("invalid", f"larger than {max_record} bytes", event)
+    if not legible:
+        raise unusable("unparsable", "a header is not UTF-8", event)
+    brackets = 0
+    if value:
+        try:
+            if content_type.startswith(MESSAGEPACK):
+                data = _decode_messagepack(value)
+                event["data"] = {name: item if name == "samples" else _json_value(item) for name, item in data.items()}
+            else:
+                event["data"] = orjson.loads(value)
+                brackets = value.count(b"{") + value.count(b"[")
+        except orjson.JSONDecodeError as error:
+            raise unusable("unparsable", f"not JSON: {error.msg.split(':')[0]}, column {error.colno}", event) from None
+        except msgspec.ValidationError:
+            raise unusable("invalid", "data: not a map whose keys are text", event) from None
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise unusable("unparsable", "not MessagePack", event) from None
+        except RecursionError:
+            raise unusable("invalid", "data: nested too deep", event) from None
+    return fact_of(event, derived=derived, brackets=brackets)
+
+
+def _json_value(value: Any) -> Any:
+    """What MessagePack can say and JSON can't, as JSON: binaries and extensions as base64, times as text, NaN as null, keys as text."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name if isinstance(name, str) else str(name): _json_value(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json_value(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,86 @@
+"""Rows about single records, by where they lie: dead letters with their original bytes, raw samples, and which chunks were admitted.
+
+In: a record's place (a topic or a file, its partition or number, its offset or line) and what is to be said of it. Out: rows.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from processors.processor import Row, revision
+from schemas.instants import format_instant
+
+if TYPE_CHECKING:
+    from processors.processor import DeadLetter
+    from schemas.facts import Fact, Unusable
+
+BASE64_MARK = "base64:"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record lies, and its bytes as they came."""
+
+    topic: str
+    partition: int
+    offset: int
+    raw: bytes
+
+
+def payload_text(raw: bytes) -> str:
+    """Bytes as text: UTF-8 as it is, anything else as `base64:` and base64. `payload_bytes` is the inverse."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return BASE64_MARK + base64.b64encode(raw).decode()
+    return BASE64_MARK + base64.b64encode(raw).decode() if text.startswith(BASE64_MARK) else text
+
+
+def payload_bytes(text: str) -> bytes:
+    """The bytes that `payload_text` wrote."""
+    return base64.b64decode(text.removeprefix(BASE64_MARK)) if text.startswith(BASE64_MARK) else text.encode()
+
+
+def dead_letter_row(
+    origin: Origin, dead: Unusable | DeadLetter, *, clinic: str, recorded: int | None, clock: int, generation: int, position: int
+) -> Row:
+    """The row of a record that can't be used; `clock` (ns) is the stream's, at which it was read. What was forgotten keeps no payload."""
+    received = clock if recorded is None else max(clock, recorded)
+    values: dict[str, Any] = {
+        "topic": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "reason": dead.reason,
+        "error": dead.error,
+        "event_id": "" if dead.reason == "forgotten" else dead.event_id,
+        "received_at": format_instant(received),
+        "payload": "" if dead.reason == "forgotten" else payload_text(origin.raw),
+        "clinic_id": clinic,
+        "updated_at": format_instant(received if recorded is None else recorded),
+        "revision": revision(generation, position),
+        "issued_at": format_instant(received),
+    }
+    return Row("dead_letters", "", values)
+
+
+def samples_row(origin: Origin, fact: Fact) -> Row:
+    """The row of a chunk's raw samples, admitted or not."""
+    samples: bytes = fact.data.samples  # type: ignore[attr-defined]
+    values = {
+        "patient_id": fact.subject,
+        "origin": origin.topic,
+        "partition": origin.partition,
+        "offset": origin.offset,
+        "samples": base64.b64encode(samples).decode(),
+        "sha256": hashlib.sha256(samples).hexdigest(),
+    }
+    return Row("chunk_samples", fact.subject, values)
+
+
+def place_admission(row: Row, origin: Origin) -> None:
+    """Say where an admitted chunk's record lies, in place of its position."""
+    del row.values["position"]
+    row.values |= {"origin": origin.topic, "partition": origin.partition, "offset": origin.offset}

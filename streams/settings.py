@@ -1,0 +1,67 @@
+"""Settings: `RTM_*` environment variables in, one typed record out; where nothing is set, the contract's defaults.
+
+A bad value is told by its variable's name and what it must be, never by the value itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from processors.policy import Policy
+
+MEBIBYTE = 1 << 20
+
+
+class SettingsError(Exception):
+    """A setting can't be used; the message names the environment variable."""
+
+
+def _warehouse_here() -> str:
+    return default_warehouse()
+
+
+class Settings(BaseSettings):
+    """Every setting, with its default and what it means; the environment variable is `RTM_` and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="RTM_", extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    warehouse: Annotated[str, Field(description="where the tables live: chdb:///path or clickhouse://user:pass@host:8123/rtm")] = Field(
+        default_factory=_warehouse_here
+    )
+    tick_s: Annotated[PositiveInt, Field(description="the grid of the clock, s")] = 60
+    lateness_days: Annotated[PositiveInt, Field(description="how late a patient's fact may come, days of 86,400 s")] = 35
+    retention_days: Annotated[PositiveInt, Field(description="after how many days a day's rows keep what they had")] = 400
+    session_silence_s: Annotated[PositiveInt, Field(description="a session closes this long after its last chunk, s")] = 600
+    session_hold: Annotated[PositiveInt, Field(description="how long a closed session's chunks are held for late ones, s")] = 48 * 3600
+    live_interaction_per_code: Annotated[bool, Field(description="bill one live interaction per management code, not per month")] = False
+    max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
+
+    def policy(self, generation: int = 1) -> Policy:
+        """What the processors need to know of the settings."""
+        return Policy(
+            generation=generation,
+            tick_s=self.tick_s,
+            lateness_days=self.lateness_days,
+            retention_days=self.retention_days,
+            session_silence_s=self.session_silence_s,
+            session_hold_s=self.session_hold,
+            live_interaction_per_code=self.live_interaction_per_code,
+        )
+
+
+def default_warehouse() -> str:
+    """The DSN of the warehouse where none is named: `.rtm/warehouse` under the current directory."""
+    return f"chdb://{Path.cwd() / '.rtm' / 'warehouse'}"
+
+
+def load_settings() -> Settings:
+    """The settings of this process; SettingsError in one line when a variable can't be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"RTM_{str(part['loc'][0]).upper()}: {part['msg'].lower()}" for part in error.errors(include_input=False))
+        raise SettingsError(wrong) from None

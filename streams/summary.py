@@ -1,0 +1,122 @@
+"""What a replay did: counted while it runs, printed at its end as text or as one JSON object. No subject and no value stands in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from schemas.instants import format_instant
+
+if TYPE_CHECKING:
+    from processors.processor import Output, Transition
+
+PLACES_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a dead letter stood, and what was wrong with it."""
+
+    file: str
+    file_number: int
+    line: int
+    error: str
+
+
+@dataclass(slots=True)
+class Summary:
+    """The counts of one replay. `rows` are rows written, re-issued ones too; alerts are counted by rule."""
+
+    files: list[str]
+    generation: int = 0
+    as_of: int | None = None
+    lines: int = 0
+    applied: int = 0
+    duplicates: int = 0
+    left_out: int = 0
+    ticks: int = 0
+    ticks_ignored: int = 0
+    dead: Counter[str] = field(default_factory=Counter)
+    places: dict[str, list[Place]] = field(default_factory=dict)
+    rows: Counter[str] = field(default_factory=Counter)
+    transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def facts_per_s(self) -> float:
+        """Lines read a second, from the first to the complete tables."""
+        return self.lines / self.seconds if self.seconds else 0.0
+
+    def count_dead(self, reason: str, place: Place) -> None:
+        """Count a dead letter; the first few of each reason keep their places."""
+        self.dead[reason] += 1
+        shown = self.places.setdefault(reason, [])
+        if len(shown) < PLACES_SHOWN:
+            shown.append(place)
+
+    def count_output(self, out: Output) -> None:
+        """Count what a slice made, its dead letters aside."""
+        self.applied += out.applied
+        self.duplicates += out.duplicates
+        for transition in out.transitions:
+            self._count_transition(transition)
+
+    def _count_transition(self, transition: Transition) -> None:
+        rule = str(transition.row.get("rule_id", ""))
+        self.transitions[transition.transition, rule] += 1
+        self.reasons.setdefault(rule, str(transition.row.get("reason", "")))
+
+    def alerts(self, transition: str) -> dict[str, int]:
+        """How many alerts made this transition, by rule."""
+        return {rule: count for (name, rule), count in sorted(self.transitions.items()) if name == transition}
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, as one JSON object."""
+        return {
+            "files": self.files,
+            "generation": self.generation,
+            "as_of": None if self.as_of is None else format_instant(self.as_of),
+            "lines": self.lines,
+            "applied": self.applied,
+            "duplicates": self.duplicates,
+            "left_out": self.left_out,
+            "dead_letters": dict(sorted(self.dead.items())),
+            "dead_letter_places": {
+                reason: [
+                    {"file": place.file, "file_number": place.file_number, "line": place.line, "error": place.error} for place in places
+                ]
+                for reason, places in sorted(self.places.items())
+            },
+            "ticks": self.ticks,
+            "ticks_ignored": self.ticks_ignored,
+            "rows": dict(sorted(self.rows.items())),
+            "alerts": {name: self.alerts(name) for name in sorted({name for name, _ in self.transitions})},
+            "alert_reasons": dict(sorted(self.reasons.items())),
+            "seconds": round(self.seconds, 3),
+            "facts_per_s": round(self.facts_per_s, 1),
+        }
+
+    def to_text(self) -> str:
+        """All of it, for people."""
+        until = "nothing to replay" if self.as_of is None else f"as of {format_instant(self.as_of)}"
+        lines = [
+            f"{self.lines:,} lines of {len(self.files)} file{'s' * (len(self.files) != 1)} in {self.seconds:.1f} s "
+            f"({self.facts_per_s:,.0f} lines/s), {until}, generation {self.generation}",
+            f"  facts applied  {self.applied:,}",
+            f"  duplicates     {self.duplicates:,}",
+            f"  left out       {self.left_out:,}" + (" (recorded after the as-of)" if self.left_out else ""),
+            f"  ticks          {self.ticks:,}" + (f", and {self.ticks_ignored:,} in the files ignored" if self.ticks_ignored else ""),
+            f"  dead letters   {self.dead.total():,}",
+        ]
+        for reason, number in sorted(self.dead.items()):
+            lines.append(f"    {reason:<14} {number:,}")
+            lines += [f"      {place.file}:{place.line}  {place.error}" for place in self.places[reason]]
+            if number > PLACES_SHOWN:
+                lines.append(f"      … and {number - PLACES_SHOWN:,} more, in the table dead_letters")
+        lines.append("  rows written   " + (", ".join(f"{table} {count:,}" for table, count in sorted(self.rows.items())) or "none"))
+        for transition in sorted({name for name, _ in self.transitions}):
+            for rule, number in self.alerts(transition).items():
+                lines.append(f"  alerts {transition:<8}{number:>4,}  {rule}, such as: {self.reasons[rule]}")
+        return "\n".join(lines)
