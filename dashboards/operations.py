@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dashboards.panel import Board, Field, Panel, Threshold
 
-
 _LOW = (Threshold(0.8, "warn", below=True), Threshold(0.5, "bad", below=True))
 
 OPERATIONS = Board(
@@ -31,7 +30,7 @@ OPERATIONS = Board(
                     "median of 7-day volume",
                     "ratio",
                     thresholds=_LOW,
-                    description="Completed of prescribed repetitions over the known days of the last seven; half of the patients lie below it.",
+                    description="Completed of prescribed repetitions over the known days of the last seven; half lie below it.",
                 ),
                 Field("volume_unknown", "with no known day in 7", "number", thresholds=(Threshold(1, "warn"),)),
             ),
@@ -49,7 +48,8 @@ OPERATIONS = Board(
                     "attention",
                     "Attention",
                     "attention",
-                    description="By the most severe open alert. Watch: no alert, but 2 missed days, 3 silent days, a pain flare, motion more than 10° behind its goal, or less than half of the plan done in 7 days.",
+                    description="By the most severe open alert. Watch: no alert, but 2 missed days, 3 silent days, a pain flare, "
+                    "motion more than 10° behind its goal, or less than half of the plan done in 7 days.",
                 ),
                 Field("why", "Why", none="nothing to report"),
                 Field("since", "Since", "instant", under="why"),
@@ -85,7 +85,8 @@ OPERATIONS = Board(
                     "°",
                     thresholds=(Threshold(0, "warn", below=True), Threshold(-10, "bad", below=True)),
                     none="not measured",
-                    description="How far the motion reached lies beyond its goal; behind is negative. The newest day of the last 14, of the movement furthest behind.",
+                    description="How far the motion reached lies beyond its goal; behind is negative. "
+                    "The newest day of the last 14, of the movement furthest behind.",
                 ),
                 Field("movement", "movement", under="residual_deg", none=""),
                 Field(
@@ -202,7 +203,7 @@ OPERATIONS = Board(
                 Field("place", "Newest at"),
                 Field("error", "What was wrong"),
             ),
-            "Every record could be used.",
+            "No record was set aside.",
             width=6,
         ),
     ),

@@ -5,11 +5,10 @@ Every query serves several patients (`patient_id IN …`), with `patient_id` fir
 
 from __future__ import annotations
 
-from dashboards.panel import Annotation, Board, Field, Panel, Threshold
-
+from dashboards.panel import Annotation, Board, Field, Panel, Threshold, Variable
 
 _LOW = (Threshold(0.8, "warn", below=True), Threshold(0.5, "bad", below=True))
-_BOTH = ("clinic", "patient")
+_BOTH: tuple[Variable, ...] = ("clinic", "patient")
 _WHOSE = Field("patient_id", "Patient", "patient", hidden=True)
 _DAY = Field("local_date", "Date", "date", role="time")
 _REPS = (Field("completed_reps", "Repetitions done", "number"), Field("prescribed_reps", "of", "number"))
@@ -39,8 +38,8 @@ PATIENT = Board(
                 Field("volume_30", "30-day volume", "ratio", thresholds=_LOW, none="unknown"),
                 Field("missed_streak", "missed in a row", "number", "d", thresholds=(Threshold(1, "warn"), Threshold(2, "bad"))),
                 Field("silent_days", "silent", "number", "d", thresholds=(Threshold(3, "warn"), Threshold(7, "bad"))),
-                Field("last_heard_at", "Last heard", "instant", none="never"),
                 Field("condition", "Condition"),
+                Field("last_heard_at", "Last heard", "instant", none="never"),
                 Field("therapist_id", "Therapist"),
                 Field("therapeutic_area", "Area"),
                 Field("timezone", "Time zone"),
@@ -48,7 +47,7 @@ PATIENT = Board(
                 Field("monitoring_start", "Monitored since", "date"),
                 Field("procedure_date", "Procedure", "date", none="none"),
                 Field("discharged_on", "Discharged", "date", none="no"),
-                Field("day", "Day", "number", description="Days since the procedure, or since monitoring began."),
+                Field("day", "day of the course", "number", description="Days since the procedure, or since monitoring began."),
             ),
             "Nothing is known of this patient.",
             variables=_BOTH,
@@ -118,7 +117,7 @@ PATIENT = Board(
             ),
             "No joint angle was measured: this patient's sensors count repetitions only, or none was worn.",
             variables=_BOTH,
-            width=6,
+            width=12,
             unit="°",
         ),
         Panel(
@@ -187,7 +186,6 @@ PATIENT = Board(
             ),
             "No alert was raised in this time.",
             variables=_BOTH,
-            width=6,
             annotation=Annotation("alert", "opened_at", "reason", "resolved_at"),
         ),
         Panel(

@@ -1,8 +1,8 @@
 """Alerts: the rules over a patient's days, evaluated after each record and at each due instant, in the log's order.
 
 In: a ledger, the instant of evaluation. Out: transitions. State: the open alerts, in the ledger's head. One rule now: missed days in a row.
-It opens on days that ended after the plan in force was recorded; it resolves when a day is met or partial again, when a late fact or another
-plan makes it moot, or when the episode is over. Missing data is never read as a bad value: unknown days neither open nor close it.
+It opens on days that ended after the plan in force was recorded; it resolves when a day is met or partial again, when a late fact makes it
+moot, or when the episode is over. Missing data is never read as a bad value: unknown days neither open nor close it.
 """
 
 from __future__ import annotations

@@ -244,7 +244,15 @@ def _exercise(f: Fact, d: e.ExerciseReport) -> Exercise:
 
 def _enrolled(f: Fact, d: e.PatientEnrolled) -> Enrolled:
     return Enrolled(
-        *_head(f), d.episode_id, d.timezone, d.monitoring_start, d.therapeutic_area, d.condition, d.procedure_date, d.clinic_id, d.therapist_id
+        *_head(f),
+        d.episode_id,
+        d.timezone,
+        d.monitoring_start,
+        d.therapeutic_area,
+        d.condition,
+        d.procedure_date,
+        d.clinic_id,
+        d.therapist_id,
     )
 
 

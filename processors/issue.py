@@ -106,7 +106,9 @@ class Issue:
             if episode is not None and (everything or old.heard_at != new.heard_at):
                 self._note_heard(episode, old.heard_at, new.heard_at)
         first_touched = min(days, default=0)
-        self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(ledger.summary, day, episode.first), first_touched)
+        self._later(
+            "adherence_window", windows, lambda day, episode: adherence.window_rows(ledger.summary, day, episode.first), first_touched
+        )
         self._later("medication_window", doses, lambda day, episode: medication.rows(ledger.summary, day, episode.first), first_touched)
         self._later("pain_daily", pains, lambda day, episode: pain.rows(ledger.summary, day, episode.first), first_touched)
         slopes |= {day for day in days if self._episode(day)}
@@ -188,7 +190,10 @@ class Issue:
         for key, values in rows.items():
             kept[key] = seen = digest(values)
             if issued.get(key) != seen:
-                self._upserts[table, key if table in MOVING or day is None else f"{day} {key}"] = {**values, "updated_at": format_instant(recorded)}
+                self._upserts[table, key if table in MOVING or day is None else f"{day} {key}"] = {
+                    **values,
+                    "updated_at": format_instant(recorded),
+                }
         for key in issued:
             if key not in rows:
                 columns = dict(zip(KEY_COLUMNS[table], orjson.loads(key), strict=True))
@@ -250,7 +255,9 @@ class Issue:
                     continue
                 made = billing.period_rows(ledger.timeline, episode, ledger.summary, done, today, start)
                 rows |= {k: {**v, "clinic_id": episode.enrolled.clinic_id} for k, v in made.items()}
-        scope = set(rows) if not everything else {k for k in ledger.head.issued.get("billing_periods", {}) if self._open(orjson.loads(k)[1])}
+        scope = (
+            set(rows) if not everything else {k for k in ledger.head.issued.get("billing_periods", {}) if self._open(orjson.loads(k)[1])}
+        )
         self._table("billing_periods", rows, scope)
         self._months(days, done, everything=everything or care)
 

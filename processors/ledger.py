@@ -161,49 +161,34 @@ class Ledger:
 
     # -- what is known now --------------------------------------------------------------------------------------------------------
 
-    def _visible(self, entry: AnyEntry) -> bool:
-        """Whether a structural fact's day has come; of an enrolment by its own zone."""
-        if isinstance(entry, Enrolled):
-            own = Timeline([entry], [])
-            return own.day_of(entry.at) <= own.day_of(self.head.now)
-        if self._timeline is None or not self._timeline:
-            return True
-        return self._timeline.day_of(entry.at) <= self._timeline.day_of(self.head.now)
-
     def retractions(self) -> set[tuple[str, str]]:
-        """(source, id) of every fact that is retracted now, as named."""
+        """(source, id) of every fact that is retracted, as named."""
         if self._retracted is None:
-            self.timeline  # noqa: B018 - dates the retractions
-            found = (x for x in self.head.structural if isinstance(x, Retraction) and self._visible(x))
-            self._retracted = {(x.fact_source, x.fact_id) for x in found}
+            self._retracted = {(x.fact_source, x.fact_id) for x in self.head.structural if isinstance(x, Retraction)}
         return self._retracted
 
     @property
     def timeline(self) -> Timeline:
         """The episodes, as the facts that count now tell them."""
         if self._timeline is None:
-            structural = [x for x in self.head.structural if not x.retracted]
-            enrolled = [x for x in structural if isinstance(x, Enrolled) and self._visible(x)]
-            self._timeline = Timeline(enrolled, [])
-            discharged = [x for x in structural if isinstance(x, Discharged) and self._visible(x)]
-            if discharged:
-                self._timeline = Timeline(enrolled, discharged)
+            counted = [x for x in self.head.structural if not x.retracted]
+            enrolled = [x for x in counted if isinstance(x, Enrolled)]
+            self._timeline = Timeline(enrolled, [x for x in counted if isinstance(x, Discharged)])
         return self._timeline
 
     @property
     def plans(self) -> PlanBook:
         """The plans, as the facts that count now tell them."""
         if self._plans is None:
-            timeline = self.timeline
-            counted = [x for x in self.head.structural if not x.retracted and self._visible(x)]
+            counted = [x for x in self.head.structural if not x.retracted]
             prescribed = [x for x in counted if isinstance(x, Prescribed)]
-            self._plans = PlanBook(prescribed, [x for x in counted if isinstance(x, Ended)], timeline)
+            self._plans = PlanBook(prescribed, [x for x in counted if isinstance(x, Ended)], self.timeline)
         return self._plans
 
     def care(self) -> Iterator[Setup | Minutes]:
-        """What staff did, as far as it counts now."""
+        """What staff did on days up to today, as far as it counts."""
         for entry in self.head.structural:
-            if isinstance(entry, Setup | Minutes) and not entry.retracted and self._visible(entry):
+            if isinstance(entry, Setup | Minutes) and not entry.retracted and self.timeline.day_of(entry.at) <= self.today:
                 yield entry
 
     @property
@@ -296,13 +281,13 @@ class Ledger:
         self.changed = True
         if isinstance(entry, Heard):
             entry.retracted = (entry.source, entry.id) in self.retractions()
-            self._add_dated(entry, key, content)  # type: ignore[arg-type]
+            self._add_dated(entry, key, content)
             return
         self.take_key(key, content, HEAD)
-        self.head.structural.append(entry)  # type: ignore[arg-type]
+        self.head.structural.append(entry)
         if isinstance(entry, Retraction):
             self._retracted = None
-            self._apply_retractions({(entry.fact_source, entry.fact_id)} & self.retractions())
+            self._apply_retraction(entry.fact_source, entry.fact_id)
             return
         entry.retracted = (entry.source, entry.id) in self.retractions()
         if isinstance(entry, Setup | Minutes):
@@ -372,30 +357,28 @@ class Ledger:
         self._plans = None
         if redate:
             self.head.stale.restate = True
-            self._timeline = self._retracted = None
+            self._timeline = None
             self._by_day.clear()
             self._standing.clear()
             self._standing_reports.clear()
 
-    def _apply_retractions(self, named: set[tuple[str, str]]) -> None:
-        """Mark the facts that are named, as far as they are there; a retracted `motion.session` takes all facts of its session."""
-        for source, name in sorted(named):
-            key = reference_key(source, name)
-            bucket = self._ids.get(self._bucket_of_key(key))
-            place = bucket.facts[key][1] if bucket and key in bucket.facts else NOWHERE
-            if place == HEAD:
-                for entry in self.head.structural:
-                    if (entry.source, entry.id) == (source, name) and not isinstance(entry, Retraction) and not entry.retracted:
-                        entry.retracted = True
-                        self.head.stale.restate = True
-                        self.head.stale.care = True
-                        self.recount(redate=True)
-            elif place != NOWHERE:
-                for dated in [x for x in self._weeks.edit(place).entries if (x.source, x.id) == (source, name) and not x.retracted]:
-                    if isinstance(dated, Session):
-                        self._lose_session(dated.session_id)
-                    else:
-                        self._retract(dated)
+    def _apply_retraction(self, source: str, name: str) -> None:
+        """Mark the fact that is named, if it is there; a retracted `motion.session` takes all facts of its session."""
+        key = reference_key(source, name)
+        bucket = self._ids.get(self._bucket_of_key(key))
+        place = bucket.facts[key][1] if bucket and key in bucket.facts else NOWHERE
+        if place == HEAD:
+            for entry in self.head.structural:
+                if (entry.source, entry.id) == (source, name) and not isinstance(entry, Retraction):
+                    entry.retracted = True
+                    self.head.stale.restate = self.head.stale.care = True
+                    self.recount(redate=True)
+        elif place != NOWHERE:
+            for dated in [x for x in self._weeks.edit(place).entries if (x.source, x.id) == (source, name) and not x.retracted]:
+                if isinstance(dated, Session):
+                    self._lose_session(dated.session_id)
+                else:
+                    self._retract(dated)
 
     def _retract(self, entry: Dated) -> None:
         before = self._touched_by(entry)
@@ -418,15 +401,12 @@ class Ledger:
         if now <= before:
             return
         self.changed = True
-        ahead = [x for x in head.structural if not self._visible(x)]
         head.now = now
-        if any(self._visible(x) for x in ahead):
-            self.recount(redate=True)
-            self._apply_retractions(self.retractions())
         if not self.timeline:
             return
         today = self.today
         if head.today != today:
+            head.stale.care = head.stale.care or any(isinstance(x, Setup | Minutes) for x in head.structural)
             self._standing.clear()
             self._standing_reports.clear()
         first = min(head.today if head.today is not None else today, today) - 2

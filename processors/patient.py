@@ -249,5 +249,3 @@ class PatientProcessor:
                 "deleted": 0,
             },
         )
-
-

@@ -1,7 +1,7 @@
 """The plan of a day: from every plan version and plan end that is known to what is due on a date.
 
-For each plan: the highest version that holds in the day's episode and whose `effective_from` has come (of equal ones the newest), unless its
-own `effective_to`, or the earliest end among those newer than it, lies before the day. Several plans add up.
+For each plan: the highest version that holds in the day's episode and whose `effective_from` has come (of equal ones the newest), unless
+its own `effective_to`, or the earliest end among those newer than it, lies before the day. Several plans add up.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class PlanBook:
                     due.cap = max(due.cap, exercise.reps)
             for drug in version.medications:
                 before = plan.medications.get(drug.medication_id)
-                doses = drug.doses if today in drug.weekdays else None
+                doses = drug.doses if today in drug.weekdays and drug.doses > 0 else None
                 plan.medications[drug.medication_id] = doses if before is None else before + (doses or 0)
             plan.goals += version.goals
         return plan

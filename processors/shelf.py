@@ -29,7 +29,9 @@ def pack(value: object) -> bytes:
 def unpack(blob: bytes, kind: type[T]) -> T:
     """The value of a versioned blob; NewerStateError when a newer version wrote it."""
     if blob[0] > VERSION:
-        raise NewerStateError(f"state of version {blob[0]} was written by a newer rtm than this (version {VERSION}): upgrade, or rebuild from the log")
+        raise NewerStateError(
+            f"state of version {blob[0]} was written by a newer rtm than this (version {VERSION}): upgrade, or rebuild from the log"
+        )
     return msgspec.msgpack.decode(memoryview(blob)[1:], type=kind)
 
 

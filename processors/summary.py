@@ -13,6 +13,7 @@ from processors.days import DayFacts
 from processors.entries import Checkin, Dose, Pain, Rep, Score
 from processors.plans import DayPlan
 
+
 class Adherence(msgspec.Struct, array_like=True, frozen=True):
     """The whole plan's totals of a day."""
 
@@ -156,4 +157,3 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
         sorted(scores, key=lambda s: (s.time, s.id, s.source)),
         max((entry.recorded for entry in heard), default=0),
     )
-

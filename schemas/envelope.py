@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
+    from schemas.facts import Reason
+
 MAX_RECORD = 8 * 2**20
 """The largest record, bytes, unless `RTM_MAX_RECORD` says otherwise."""
 
@@ -71,11 +73,16 @@ def recorded_of(recordedtime: object, time: object) -> int | None:
         return None
 
 
-def unusable(reason: str, error: str, event: Mapping[str, Any]) -> Unusable:
+def unusable(reason: Reason, error: str, event: Mapping[str, Any]) -> Unusable:
     """An `Unusable` with the event's id and recorded time, as far as they can be read."""
     event_id = event.get("id")
     recorded = recorded_of(event.get("recordedtime"), event.get("time"))
-    return Unusable(reason, error, event_id if isinstance(event_id, str) else "", recorded)  # type: ignore[arg-type]
+    return Unusable(reason, error, event_id if isinstance(event_id, str) else "", recorded)
+
+
+def brackets(content: bytes) -> int:
+    """No less than the depth to which JSON text nests, found quickly."""
+    return len(content) if len(content) > 2048 else content.count(b"{") + content.count(b"[")
 
 
 def _nests_deeper(value: Any, levels: int) -> bool:
@@ -93,10 +100,10 @@ def attribute_text(value: object) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else orjson.dumps(value).decode()
 
 
-def fact_of(event: dict[str, Any], *, derived: bool = False, brackets: int = 0) -> Fact:
+def fact_of(event: dict[str, Any], *, derived: bool = False, depth: int = 0) -> Fact:
     """The fact that an event's attributes and `data` say; `Unusable` (`unknown_type`, `invalid`) where they don't say one.
 
-    `event` may be changed. `brackets` is at least as great as the depth of its nesting (0: known to be shallow).
+    `event` may be changed. `depth` is no less than that of its nesting (0: known to be shallow).
     """
     kind = event.get("type")
     if not isinstance(kind, str):
@@ -114,7 +121,7 @@ def fact_of(event: dict[str, Any], *, derived: bool = False, brackets: int = 0) 
     if kind == CHUNK:
         payload = {name: value for name, value in payload.items() if name not in SAMPLE_FIELDS}
     extra = valid.__pydantic_extra__
-    if brackets > MAX_DEPTH and _nests_deeper([payload, extra], MAX_DEPTH + 2):
+    if depth > MAX_DEPTH and _nests_deeper([payload, extra], MAX_DEPTH + 2):
         raise unusable("invalid", f"data: nested more than {MAX_DEPTH} deep", event)
     said = valid.__dict__
     recorded = said["recordedtime"]

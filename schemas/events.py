@@ -55,11 +55,14 @@ Text = Annotated[str, Strict()]
 Name = Annotated[str, Strict(), Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Int = Annotated[
-    Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_integral)],
-    Field(union_mode="left_to_right"),
-    WithJsonSchema({"type": "integer"}),
-]
+if TYPE_CHECKING:
+    Int = int
+else:
+    Int = Annotated[
+        Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_integral)],
+        Field(union_mode="left_to_right"),
+        WithJsonSchema({"type": "integer"}),
+    ]
 Zone = Annotated[str, Strict(), AfterValidator(_zone)]
 Scale = Annotated[float, Strict(), Field(ge=0, le=10)]
 Positive = Annotated[Int, Field(ge=1), WithJsonSchema({"type": "integer", "minimum": 1})]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import orjson
 
-from schemas.envelope import MAX_RECORD, fact_of, unusable
+from schemas.envelope import MAX_RECORD, brackets, fact_of, unusable
 from schemas.events import CHUNK, TICK
 from schemas.instants import format_instant
 
@@ -82,15 +82,16 @@ def decode_kafka(
         raise unusable("invalid", f"larger than {max_record} bytes", event)
     if not legible:
         raise unusable("unparsable", "a header is not UTF-8", event)
-    brackets = 0
+    depth = 0
     if value:
         try:
             if content_type.startswith(MESSAGEPACK):
+                depth = len(value)
                 data = _decode_messagepack(value)
                 event["data"] = {name: item if name == "samples" else _json_value(item) for name, item in data.items()}
             else:
                 event["data"] = orjson.loads(value)
-                brackets = value.count(b"{") + value.count(b"[")
+                depth = brackets(value)
         except orjson.JSONDecodeError as error:
             raise unusable("unparsable", f"not JSON: {error.msg.split(':')[0]}, column {error.colno}", event) from None
         except msgspec.ValidationError:
@@ -99,7 +100,7 @@ def decode_kafka(
             raise unusable("unparsable", "not MessagePack", event) from None
         except RecursionError:
             raise unusable("invalid", "data: nested too deep", event) from None
-    return fact_of(event, derived=derived, brackets=brackets)
+    return fact_of(event, derived=derived, depth=depth)
 
 
 def _json_value(value: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from schemas.envelope import MAX_RECORD, chunk_samples_text, fact_of, recorded_of
+from schemas.envelope import MAX_RECORD, brackets, chunk_samples_text, fact_of, recorded_of
 from schemas.events import CHUNK, TICK
 from schemas.facts import Fact, Unusable
 from schemas.instants import format_instant, parse_instant
@@ -37,7 +37,7 @@ def decode_line(line: bytes, max_record: int = MAX_RECORD) -> Fact:
         raise Unusable("unparsable", f"not JSON: {error.msg.split(':')[0]}, column {error.colno}") from None
     if not isinstance(event, dict):
         raise Unusable("unparsable", "not a JSON object")
-    return fact_of(event, brackets=line.count(b"{") + line.count(b"["))
+    return fact_of(event, depth=brackets(line))
 
 
 def decode_envelope(line: bytes) -> tuple[int, int] | None:

@@ -134,7 +134,7 @@ def plans(draw: st.DrawFn, world: World) -> list[Draft]:
         data["effective_to"] = format_day(draw(days(world)))
     if draw(st.booleans()):
         data["medications"] = [
-            {"medication_id": name, "doses_per_day": draw(st.integers(0, 2)), "days_of_week": draw(weekdays)}
+            {"medication_id": name, "doses_per_day": draw(st.integers(1, 2)), "days_of_week": draw(weekdays)}
             for name in draw(st.lists(st.sampled_from(["m1", "m2"]), max_size=2))
         ]
     if draw(st.booleans()):

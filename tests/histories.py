@@ -43,6 +43,9 @@ class History:
     facts: list[Fact]
     now: int
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001
+        printer.text("the history described below")
+
 
 def make_fact(kind: str, subject: str, source: str, name: str, time: int, data: dict[str, Any], **more: Any) -> Fact:
     """A fact of `rtm.<kind>.v1` as a codec would make it; `recorded` is its event time unless given."""

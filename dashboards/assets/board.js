@@ -30,6 +30,10 @@ function fill(panel, rows, zoneOf, context) {
   const data = { at: indexOf(panel), rows };
   const made = RENDER[panel.kind](panel, data, zoneOf, context);
   body.replaceChildren(...[made].flat().filter(Boolean));
+  if (panel.kind === "table" && !context.zoned && data.at.timezone === undefined && panel.fields.some((field) => field.show === "instant")) {
+    const header = body.previousElementSibling;
+    if (!header.querySelector(".zones")) header.append(el("p", { class: "zones" }, data.at.patient_id === undefined ? "Times in UTC." : "Times in each patient's own time zone."));
+  }
 }
 
 function operations() {
@@ -80,6 +84,7 @@ function patient(id) {
   const at = indexOf(board.panels.find((panel) => panel.id === "calendar"));
   const days = calendar.map((row) => seconds(row[at.local_date]));
   const context = {
+    zoned: true,
     range: days.length ? [Math.min(...days), Math.max(...days)] : null,
     unheard: new Set(calendar.filter((row) => row[at.status] === "unknown").map((row) => seconds(row[at.local_date]))),
     annotations: marksOf(board, id),

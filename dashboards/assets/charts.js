@@ -94,8 +94,7 @@ function renderBars(panel, data) {
   const stack = panel.fields.filter((field) => field.role === "stack" && rows.some((row) => row && row[at[field.name]] > 0));
   const sums = stack.map((_, i) => rows.map((row) => (row ? stack.slice(0, i + 1).reduce((sum, field) => sum + row[at[field.name]], 0) : null)));
   const top = Math.max(1, ...sums.at(-1).filter((value) => value !== null));
-  const fill = (name) => () => (name === "unknown" ? hatch(color("muted"), color("surface")) : name === "partial" ? hatchless("part") : color({ met: "met", missed: "missed", pending: "surface", rest: "rest" }[name] || "muted"));
-  const hatchless = (name) => color(name);
+  const fill = (name) => () => (name === "unknown" ? hatch(color("muted"), color("surface")) : color({ met: "fill", partial: "part", missed: "missed", pending: "surface", rest: "rest" }[name] || "muted"));
   const options = baseOptions(panel, 0, range, { range: () => [0, top * 1.04] });
   options.series = [{}, ...stack.map((field) => ({ label: field.label, paths: uPlot.paths.bars({ size: [0.78, 40] }), fill: fill(field.name), stroke: () => color(field.name === "pending" ? "muted" : "surface"), width: 1, points: { show: false } })).reverse()];
   const plotted = [days, ...sums.slice().reverse()];
@@ -106,7 +105,7 @@ function renderBars(panel, data) {
   return [legendOf(stack.map((field) => ["s-" + field.name, field.label])), mount(panel, "", options, plotted, tip, summary, tableOf(panel, data, [panel.fields[0], ...stack], rows))];
 }
 
-function renderTimeseries(panel, data, context) {
+function renderTimeseries(panel, data, zoneOf, context) {
   const splits = panel.fields.filter((field) => field.role === "split");
   if (!splits.length) return oneSeries(panel, data, data.rows, "", context);
   const groups = new Map();
@@ -115,7 +114,7 @@ function renderTimeseries(panel, data, context) {
     if (!groups.has(name)) groups.set(name, []);
     groups.get(name).push(row);
   }
-  return [...groups.keys()].sort().map((name) => oneSeries(panel, data, groups.get(name), name, context)).flat();
+  return el("div", { class: "splits" }, [...groups.keys()].sort().map((name) => el("section", { "aria-label": name }, oneSeries(panel, data, groups.get(name), name, context).filter(Boolean))));
 }
 
 function oneSeries(panel, data, given, name, context) {
@@ -156,7 +155,7 @@ function oneSeries(panel, data, given, name, context) {
   };
   const last = rows.findLast(Boolean);
   const summary = `${[panel.title, name].filter(Boolean).join(", ")}: ${given.length} days with data. Newest, ${dayLong(last[at.local_date])}: ` + shown.slice(0, 3).map((field) => `${field.label} ${valueText(field, last[at[field.name]])}`).join(", ");
-  const keys = lines.filter((field) => field.role !== "baseline" || bases.length !== 2).map((field) => [field.role, field.label]);
+  const keys = lines.filter((field) => (field.role !== "baseline" || bases.length !== 2) && column(field).some((value) => value !== null)).map((field) => [field.role, field.label]);
   if (bases.length === 2) keys.push(["band", "middle half of the patients"]);
   if (residual && goal && rows.some((row) => row && row[at[residual.name]] < 0)) keys.push(["behind", "behind goal"]);
   if (mark && rows.some((row) => row && row[at[mark.name]])) keys.push(["flare", mark.label]);
@@ -228,9 +227,15 @@ function annotate(u, marks) {
     u.ctx.beginPath(); u.ctx.moveTo(x, top); u.ctx.lineTo(x, top + height); u.ctx.stroke();
     const end = one.kind === "alert" && one.closed ? xAt(u, one.to) : null;
     if (end !== null) { u.ctx.beginPath(); u.ctx.moveTo(end, top); u.ctx.lineTo(end, top + height); u.ctx.stroke(); }
-    u.ctx.textAlign = x > left + width - 40 * r ? "right" : "left";
-    u.ctx.fillText(one.kind === "alert" ? "▲" : one.short, x + (u.ctx.textAlign === "left" ? (one.kind === "alert" ? -4 : 2) * r : -2 * r), top - 1 * r);
-    if (end !== null && end < left + width) { u.ctx.textAlign = "center"; u.ctx.fillText("✓", end, top - 1 * r); }
+    // Plans are named above the plot, alerts inside it, so that one day can have both.
+    if (one.kind === "plan") {
+      u.ctx.textAlign = x > left + width - 40 * r ? "right" : "left";
+      u.ctx.fillText(one.short, x + (u.ctx.textAlign === "left" ? 1 : -1) * r, top - r);
+      continue;
+    }
+    u.ctx.textAlign = "left";
+    u.ctx.fillText("▲", x + 3 * r, top + 13 * r);
+    if (end !== null && end - x > 26 * r) { u.ctx.textAlign = "right"; u.ctx.fillText("✓", end - 3 * r, top + 13 * r); }
   }
   u.ctx.restore();
 }

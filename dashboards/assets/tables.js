@@ -8,8 +8,10 @@ function cellContent(field, row, at, zone, panel) {
   if (field.show === "attention" && value)
     return el("span", { class: "badge a-" + String(value).replace(/\W/g, "-") }, el("span", { "aria-hidden": "true" }, SIGNS[value] || "●"), " " + value);
   const shown = valueText(field, value, zone);
-  const how = isNone(value) ? "none" : level(field, value);
+  const how = isNone(value) ? "none" : value === 0 && field.thresholds.length ? "quiet" : level(field, value);
   const mark = how === "bad" ? "▲" : how === "warn" ? "△" : "";
+  if (isNone(value) && ["number", "ratio", "pain", "instant"].includes(field.show) && field.none !== "–")
+    return el("span", { class: "value v-none", "data-tip": field.none }, el("span", { "aria-hidden": "true" }, "–"), el("span", { class: "hide" }, field.none));
   const title = field.show === "instant" && !isNone(value) ? instantLong(value, zone) + "\n" + ago(value, DATA.as_of) + " this board's time" : null;
   const content = el("span", { class: "value " + (how ? "v-" + how : ""), "data-tip": title }, mark ? el("span", { class: "mark", "aria-label": how === "bad" ? "serious: " : "note: " }, mark) : null, shown);
   if (field.show === "pain" && at.flare !== undefined && row[at.flare]) content.append(el("span", { class: "flare" }, "flare"));
@@ -28,11 +30,11 @@ function renderTable(panel, data, zoneOf) {
     const zone = zoneOf(row);
     const line = el("tr");
     tops.forEach((field, index) => {
-      const below = panel.fields.filter((other) => other.under === field.name && !isNone(row[at[other.name]]))
+      const below = panel.fields.filter((other) => other.under === field.name && !isNone(row[at[other.name]]) && !(other.show === "ratio" && row[at[other.name]] >= 1))
         .map((other) => {
           const shown = valueText(other, row[at[other.name]], zone);
           const words = other.name === "timezone" || other.name === "condition" || other.name === "movement" || other.name === "version" ? shown
-            : other.name === "coverage" ? `${shown} ${other.label}` : `${other.label.toLowerCase()} ${shown}`;
+            : other.name === "coverage" ? `${shown} known` : `${other.label.toLowerCase()} ${shown}`;
           return el("span", { class: "under" }, words);
         });
       const cell = el(index === 0 ? "th" : "td", { scope: index === 0 ? "row" : null, class: (numeric(field) ? "num " : "") + "c-" + field.name, "data-label": field.label }, el("div", { class: "cellbox" }, cellContent(field, row, at, zone, panel), below));

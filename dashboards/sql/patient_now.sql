@@ -19,7 +19,7 @@ WITH
     )
 SELECT
     patient_id, volume_7, coverage_7, volume_30, missed_streak, silent_days,
-    last_heard_at, condition, therapist_id, therapeutic_area, timezone, episode_id, monitoring_start, procedure_date, discharged_on,
+    condition, last_heard_at, therapist_id, therapeutic_area, timezone, episode_id, monitoring_start, procedure_date, discharged_on,
     dateDiff('day', ifNull(procedure_date, monitoring_start), on_date) AS day
 FROM rtm.patients
 LEFT JOIN week USING (patient_id)

@@ -4,6 +4,8 @@ The turns are sought in the angle after a light low-pass; the hysteresis follows
 repetition, and the noise as the second differences show it. No parameter knows an exercise.
 """
 
+# ruff: noqa: PLR0917 - kernels are called by position
+
 from __future__ import annotations
 
 import numpy as np
@@ -48,8 +50,9 @@ def angle_reps(
 ) -> int:
     """Fold samples, shape (n, 1), deg, into the state; how many repetitions closed, written to the rows of `times` and `values`.
 
-    Sample i is of the instant `anchor` + ⌊(`first` + i) · `period`⌋ ns. `flags` mark the first sample (a gap before it). Samples that aren't
-    finite are skipped and mark the next one. `times` is (≥ n // 2 + 1, 4) int64, `values` (same, 3) float64, columns as in `turns`.
+    Sample i is of the instant `anchor` + ⌊(`first` + i) · `period`⌋ ns. `flags` mark the first sample (a gap before it).
+    Samples that aren't finite are skipped and mark the next one. `times` is int64 and `values` float64, n // 2 + 1 rows or more,
+    columns as in `turns`.
     """
     found = 0
     ints[MARKED] |= flags
@@ -58,7 +61,7 @@ def angle_reps(
         if not np.isfinite(x):
             ints[MARKED] |= NAN
             continue
-        t = anchor + np.int64((first + i) * period)
+        t = anchor + int((first + i) * period)
         count = ints[SAMPLES]
         if count == 0:
             dt = 0.0

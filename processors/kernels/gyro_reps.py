@@ -5,6 +5,8 @@ pseudo-angle that leaks only while the segment moves, so that a rest or a hold k
 sought in the pseudo-angle; the hysteresis follows its spread over the last seconds. The gyroscope's bias is learnt at rest.
 """
 
+# ruff: noqa: PLR0917 - kernels are called by position
+
 from __future__ import annotations
 
 import numpy as np
@@ -94,7 +96,7 @@ def gyro_reps(
         if not (np.isfinite(samples[i, 0]) and np.isfinite(samples[i, 1]) and np.isfinite(samples[i, 2])):
             ints[MARKED] |= NAN
             continue
-        t = anchor + np.int64((first + i) * period)
+        t = anchor + int((first + i) * period)
         count = ints[SAMPLES]
         dt = 0.0 if count == 0 else max(t - ints[T_LAST], 0) * 1e-9
         if dt > GAP_S and dt > 4e-9 * period:

@@ -5,6 +5,8 @@ hysteresis `h` (which the front ends adapt to the signal). Two swings, away and 
 one int64 array, carried from sample to sample: how samples are cut into calls can't show. Times are integer nanoseconds.
 """
 
+# ruff: noqa: PLR0917 - kernels are called by position
+
 from __future__ import annotations
 
 import numpy as np
@@ -22,7 +24,8 @@ FLOATS = 21
 DIRECTION, SWINGS, REPS, CLOSED, T_EXTREME, T_LEFT, SAMPLES, T_LAST = 0, 1, 2, 3, 4, 5, 6, 7
 START, HOLD_FROM, HOLD_TO, SWING_FLAGS, AFTER_FLAGS, AWAY_FLAGS, LEVEL_AT = 8, 9, 10, 11, 12, 13, 14
 LEVEL_TIMES = 15
-INTS = 21
+SEEN = 21  # every flag so far
+INTS = 22
 RING = 6
 
 # columns of the repetitions found
@@ -49,7 +52,7 @@ LONE_PER_S = 0.4  # … and as fast as this part of h a second
 def _entered(floats: np.ndarray, ints: np.ndarray, share: float) -> int:
     """The time when the swing came within `share` of its extremum (to one level)."""
     reach = abs(floats[EXTREME] - floats[BASE])
-    best = ints[T_EXTREME]
+    best: int = ints[T_EXTREME]
     for k in range(RING):
         if floats[LEVELS + k] >= (1.0 - share) * reach and ints[LEVEL_TIMES + k] < best:
             best = ints[LEVEL_TIMES + k]
@@ -160,6 +163,7 @@ def turn_step(
     floats[AFTER_MAX] = max(floats[AFTER_MAX], shown)
     floats[AFTER_PEAK] = max(floats[AFTER_PEAK], peak)
     ints[AFTER_FLAGS] |= flags
+    ints[SEEN] |= flags
     direction = ints[DIRECTION]
     if direction == 0:
         forget = min(1.0, dt / FORGET_S)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 import orjson
 
 from processors.entries import Minutes, Setup
@@ -112,5 +111,3 @@ def _month_codes(pack: BillingPack, minutes: float) -> list[str]:
     if minutes >= rule.full_minutes:
         return [rule.first] + [rule.further] * int((minutes - rule.full_minutes) // rule.full_minutes)
     return [rule.short] if minutes >= rule.short_minutes else []
-
-

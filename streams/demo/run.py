@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from dashboards.board import render
 from processors.policy import Policy
-from streams.cli.board import write_board
+from streams.cli.board import write_page
 from streams.demo.cohort import EVENTS_FILE, write_cohort
 from streams.demo.diary import AS_OF
 from streams.demo.outcome import Outcome, Places, read_outcome
@@ -35,5 +36,5 @@ def run_demo(folder: Path, progress: Progress) -> Outcome:
     with open_warehouse(places.warehouse) as warehouse:
         replayed = replay([places.events], warehouse, policy=Policy(tick_s=TICK_S), as_of=AS_OF, progress=progress)
         progress.phase("drawing the board")
-        write_board(warehouse, places.board)
+        write_page(places.board, render(warehouse.query))
         return read_outcome(warehouse, recordings, replayed, places, time.monotonic() - began)

@@ -76,6 +76,8 @@ PATIENTS: tuple[Patient, ...] = (
 )
 """Patients spar-01 to spar-10, around volunteers 1 to 10."""
 
+OPENS_THE_APP = 2
+FREE_DAYS = (2, 5, 6, 9, 12, 13, 20)
 SILENT_FROM = {8: 11}
 RISING_PAIN = {9: 16}
 
@@ -178,7 +180,7 @@ def _tell_exercise(diary: Diary, start: int, exercise: object, reps: int, pain: 
 
 
 def _report(diary: Diary, number: int, patient: Patient) -> None:
-    """Pain on Wednesdays and Sundays, and the questionnaire at the beginning and the end, while the patient answers."""
+    """Pain in the evening of free days, and the questionnaire at the beginning and the end, while the patient answers."""
     silent = SILENT_FROM.get(number, 21)
     for day in (2, 6, 9, 13, 20):
         rising = day - RISING_PAIN.get(number, day)
@@ -187,6 +189,8 @@ def _report(diary: Diary, number: int, patient: Patient) -> None:
             diary.tell(
                 "report.pain", diary.at(day, "20:30"), {"nrs": nrs, "body_site": "shoulder", "context": "activity", "channel": "app"}
             )
+    for day in FREE_DAYS if number == OPENS_THE_APP else ():
+        diary.tell("report.checkin", diary.at(day, "11:02"), {"channel": "app"})
     for day, relief in ((0, 0), (20, 0 if number in RISING_PAIN else 9)):
         if day < silent:
             score = 28 + 4 * patient.pain - relief

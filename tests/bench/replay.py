@@ -13,12 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 
-BEGIN = datetime(2026, 3, 2, 6, tzinfo=timezone.utc)
+BEGIN = datetime(2026, 3, 2, 6, tzinfo=UTC)
 EXERCISES = ("bend", "raise", "stretch")
 TICK_S = 900
 

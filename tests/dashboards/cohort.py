@@ -24,7 +24,7 @@ def at(day: date, hour: int, minute: int = 0) -> str:
 
 def rows(days: int = 21, shoulders: int = 10, *, hostile: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """(table, row) of the whole cohort; `hostile` is put wherever free text can stand, and makes a patient of that name."""
-    random = Random(4)  # noqa: S311
+    random = Random(4)
     names = [f"spar-{number:02d}" for number in range(1, shoulders + 1)]
     for index, name in enumerate(names + ["knee-01"] + ([hostile] if hostile else [])):
         knee = not name.startswith("spar")
@@ -57,7 +57,7 @@ def _patient(name: str, index: int, days: int, knee: bool, random: Random, hosti
     for offset in range(days):
         day = start + timedelta(days=offset)
         rest = day.isoweekday() == 7 and not knee
-        silent = index == 3 and offset >= days - 4 or index == 6 and offset in {8, 9}
+        silent = (index == 3 and offset >= days - 4) or (index == 6 and offset in {8, 9})
         missed = (knee and offset in {15, 16}) or (index == 9 and offset >= days - 3)
         pending = offset == days - 1
         sums = [0, 0]

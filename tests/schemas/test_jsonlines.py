@@ -66,6 +66,11 @@ def test_files_joined_end_to_end_are_one_file(tmp_path, suffix):
     assert [line for _, line in read_lines(path)] == LINES * 3
 
 
+def read_into(read, path):
+    for numbered in read_lines(path):
+        read.append(numbered)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES[1:])
 @pytest.mark.parametrize("part", [0.01, 0.5, 0.9, 1.0])
 def test_of_a_truncated_file_the_whole_lines_are_read_and_the_place_is_named(tmp_path, suffix, part):
@@ -74,8 +79,7 @@ def test_of_a_truncated_file_the_whole_lines_are_read_and_the_place_is_named(tmp
     path.write_bytes(content[: min(int(len(content) * part), len(content) - 1)])
     read = []
     with pytest.raises(TruncatedFile, match=r"a\.jsonl\.\w+: ends too early in line \d+") as caught:
-        for numbered in read_lines(path):
-            read.append(numbered)  # noqa: PERF402 - what came before the error stays
+        read_into(read, path)
     assert read == list(enumerate(LINES[: len(read)], 1))
     assert f"line {len(read) + 1};" in str(caught.value)
     assert len(read) >= (part - 0.5) * len(LINES)
@@ -88,8 +92,7 @@ def test_of_a_damaged_file_the_lines_before_the_damage_are_read(tmp_path, suffix
     path.write_bytes(good + b"garbage, and no frame at all")
     read = []
     with pytest.raises(TruncatedFile, match="is damaged in line 3001"):
-        for numbered in read_lines(path):
-            read.append(numbered)  # noqa: PERF402
+        read_into(read, path)
     assert read == list(enumerate(LINES, 1))
 
 

@@ -73,6 +73,10 @@ def test_what_only_messagepack_can_say_is_said_in_json():
     assert fact.payload == {**CHUNK_FACT.payload, "raw": "AQ==", "odd": {"1": [None, "Ag=="]}}
 
 
+def nested(depth):
+    return [nested(depth - 1)] if depth else []
+
+
 def replaced(headers, name, content):
     return [(header, content if header == name else value) for header, value in headers]
 
@@ -94,6 +98,13 @@ def replaced(headers, name, content):
         (PAIN, b"{", "ce_type", b"rtm.report.mood.v1", "unparsable"),
         (CHUNK_FACT, b"\xc1", "", b"", "unparsable"),
         (CHUNK_FACT, encode_kafka(CHUNK_FACT)[1][:-3], "", b"", "unparsable"),
+        (
+            CHUNK_FACT,
+            msgspec.msgpack.encode({**CHUNK_FACT.payload, "samples": CHUNK_FACT.data.samples, "x": nested(200)}),
+            "",
+            b"",
+            "invalid",
+        ),
         (CHUNK_FACT, msgspec.msgpack.encode([1]), "", b"", "invalid"),
         (CHUNK_FACT, msgspec.msgpack.encode({**CHUNK_FACT.payload, "samples": b"12345"}), "", b"", "invalid"),
         (

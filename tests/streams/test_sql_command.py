@@ -73,11 +73,13 @@ def test_a_limit_shows_no_more_and_says_so(run):
 def test_a_table_keeps_its_lines_whatever_the_cells_hold():
     result = Result(["text", "wide"], ["String", "String"], [("a\nb\x1b[31m", "日本"), ("", "x" * 50)], 0)
     lines = list(table_lines(result, result.rows, widest=10))
-    assert lines[2:4] == ["a\\nb\\x1b…  日本", "            xxxxxxxxx…"]
+    assert lines[2:4] == ["a\\nb\\x1b[…  日本", "            xxxxxxxxx…"]
     assert list(table_lines(Result(["a"], ["UInt8"], [], 0), [])) == ["a", "─", "(0 rows)"]
 
 
-@pytest.mark.parametrize("statement", ["SHOW TABLES", "DESCRIBE sessions", "EXISTS TABLE sessions", "explain select 1", "(SELECT 1)", "WITH 1 AS a SELECT a"])
+@pytest.mark.parametrize(
+    "statement", ["SHOW TABLES", "DESCRIBE sessions", "EXISTS TABLE sessions", "explain select 1", "(SELECT 1)", "WITH 1 AS a SELECT a"]
+)
 def test_what_reads_is_let_through(run, statement):
     assert run(statement).exit_code == 0
 

@@ -1,0 +1,125 @@
+"""What motion tells: `motion.rep` and `motion.session` facts from a derivation, and the row of an admitted chunk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from processors.motion_course import Chunk, Course, Repetition, Summary
+from processors.processor import Row
+from schemas.codecs import derived_fact
+from schemas.events import MotionRep, MotionSession, SensorChunk
+from schemas.instants import SECOND, format_instant
+
+if TYPE_CHECKING:
+    from schemas.facts import Fact
+
+
+def rep_fact(subject: str, session_id: str, course: Course, rep: Repetition) -> Fact:
+    """The fact of a repetition."""
+    model = MotionRep.model_construct(
+        session_id=session_id,
+        derivation=course.derivation,
+        session_start=course.start,
+        rep=rep.number,
+        exercise_id=course.exercise_id,
+        joint=course.joint,
+        motion=course.motion,
+        side=course.side,
+        start_time=rep.start,
+        duration_s=(rep.end - rep.start) / SECOND,
+        min_deg=rep.min_deg,
+        max_deg=rep.max_deg,
+        rom_deg=rep.rom_deg,
+        peak_rate_deg_s=rep.peak_rate_deg_s,
+        hold_s=rep.hold_s,
+        flags=rep.flags,
+    )
+    return derived_fact(
+        model,
+        type="rtm.motion.rep.v1",
+        subject=subject,
+        id=f"{subject}/{session_id}/{course.derivation}/{rep.number}",
+        time=rep.start,
+        recorded=rep.recorded,
+        clinic=course.clinic,
+    )
+
+
+def session_fact(subject: str, session_id: str, course: Course, summary: Summary) -> Fact:
+    """The fact of a session at its end."""
+    model = MotionSession.model_construct(
+        session_id=session_id,
+        derivation=course.derivation,
+        exercise_id=course.exercise_id,
+        joint=course.joint,
+        motion=course.motion,
+        side=course.side,
+        start_time=course.start,
+        end_time=summary.end,
+        reps=course.reps,
+        rom_best_deg=summary.rom_best_deg,
+        rom_median_deg=summary.rom_median_deg,
+        sparc=None,
+        flags=summary.flags,
+    )
+    return derived_fact(
+        model,
+        type="rtm.motion.session.v1",
+        subject=subject,
+        id=f"{subject}/{session_id}/{course.derivation}",
+        time=course.start,
+        recorded=course.recorded,
+        clinic=course.clinic,
+    )
+
+
+def chunk_of(fact: Fact, data: SensorChunk) -> Chunk:
+    """What is held of a chunk."""
+    return Chunk(
+        seq=int(data.seq),
+        recorded=fact.recorded,
+        clinic=fact.clinic,
+        exercise_id=data.exercise_id,
+        joint=data.joint,
+        motion=data.motion,
+        side=data.side,
+        t0=int(data.t0_ns),
+        rate_hz=data.rate_hz,
+        kind=data.kind,
+        last=data.last,
+        calibration=None if data.calibration is None else data.calibration.model_dump(exclude_none=True),
+        samples=data.samples,
+    )
+
+
+def admission_row(fact: Fact, data: SensorChunk, position: int, revision: int, now: int) -> Row:
+    """The row that says a chunk was admitted: the columns of `sensor_chunks` without its samples, and where its record lies."""
+    calibration = fact.payload.get("calibration")
+    values: dict[str, Any] = {
+        "patient_id": fact.subject,
+        "session_id": data.session_id,
+        "seq": data.seq,
+        "source": fact.source,
+        "event_id": fact.id,
+        "event_time": format_instant(fact.time),
+        "recorded_time": format_instant(fact.recorded),
+        "device_id": data.device_id,
+        "exercise_id": data.exercise_id,
+        "joint": data.joint,
+        "motion": data.motion,
+        "side": data.side,
+        "kind": data.kind,
+        "start_time": format_instant(int(data.t0_ns)),
+        "rate_hz": data.rate_hz,
+        "n": len(data.array),
+        "last": data.last,
+        "calibration": None if calibration is None else msgspec.json.encode(calibration).decode(),
+        "clinic_id": fact.clinic or "",
+        "updated_at": format_instant(fact.recorded),
+        "revision": revision,
+        "issued_at": format_instant(max(now, fact.recorded)),
+        "position": position,
+    }
+    return Row("chunk_admissions", fact.subject, values)

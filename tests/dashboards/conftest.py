@@ -1,0 +1,58 @@
+"""One small cohort in chDB, a hostile patient among it, asked once: the page and every panel's answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dashboards.board import read_about, render
+from dashboards.macros import expand
+from dashboards.panels import PANELS
+from streams import generations
+from streams.migrations import migrate
+from streams.warehouse import Result, open_warehouse
+from tests.dashboards import cohort
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOSTILE = (
+    "</script><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\"> ' \\ {from:String} ${patient} &amp;"
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    dsn: str
+    page: str
+    page_of_three: str
+    empty_page: str
+    answers: dict[str, Result]
+
+
+@pytest.fixture(scope="session")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    folder: Path = tmp_path_factory.mktemp("board") / "warehouse"
+    dsn = f"chdb://{folder}"
+    with open_warehouse(dsn) as warehouse:
+        migrate(warehouse)
+        empty = render(warehouse.query)
+        generation = generations.begin(warehouse, "replay", "a test's cohort")
+        for table, lines in cohort.lines(generation, hostile=HOSTILE).items():
+            warehouse.insert(table, lines)
+        generations.complete(warehouse, generation)
+        about = read_about(warehouse.query)
+        names = [row[0] for row in warehouse.query("SELECT DISTINCT patient_id FROM rtm.patients").rows]
+        values: dict[str, Any] = {
+            "from": "2026-09-01 00:00:00",
+            "to": "2026-11-22 18:00:00",
+            "clinic": list(about.clinics),
+            "patient": names,
+        }
+        answers = {}
+        for panel in PANELS.values():
+            asked_for = expand(panel.sql)
+            answers[panel.id] = warehouse.query(asked_for.sql, {name: values[name] for name in asked_for.parameters})
+        return Asked(dsn, render(warehouse.query), render(warehouse.query, most_patients=3), empty, answers)

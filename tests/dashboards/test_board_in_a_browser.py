@@ -1,0 +1,75 @@
+"""The page in a headless Chromium, where there is one."""
+
+import re
+import shutil
+import subprocess
+from html import unescape
+from urllib.parse import quote
+
+import pytest
+
+from tests.dashboards.conftest import HOSTILE
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page was not drawn")
+
+
+@pytest.fixture(scope="module")
+def drawn(asked, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "board.html").write_text(asked.page, encoding="utf-8")
+
+    def draw(fragment=""):
+        command = [
+            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+            "--disable-component-update", "--disable-sync", "--disable-extensions", f"--user-data-dir={folder / 'profile'}",
+            "--enable-logging=stderr", "--virtual-time-budget=2000", "--window-size=1440,1600", "--dump-dom",
+            (folder / "board.html").as_uri() + fragment,
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0
+        told = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+        assert told == []
+        return done.stdout.split('<script type="application/json"')[0]
+
+    return draw
+
+
+def section(dom, panel):
+    return dom.split(f'id="panel-{panel}"')[1].split("</section>")[0]
+
+
+def test_operations_is_drawn_with_hostile_text_as_text(drawn):
+    dom = drawn()
+    worklist = section(dom, "worklist")
+    assert worklist.count("<tr") == 13
+    assert "▲" in worklist
+    assert HOSTILE in unescape(worklist)
+    assert "<img" not in dom
+    assert dom.count("<canvas") == 2
+    assert section(dom, "adherence_by_patient").count("daycell") == 12 * 21
+    assert "Skip to the board" in dom
+
+
+def test_a_patients_course_is_drawn_from_its_link(drawn):
+    dom = drawn("#/patient/knee-01")
+    assert re.search(r'<h1 id="patient-name"[^>]*>knee-01</h1>', dom)
+    assert "Europe/Berlin" in dom
+    assert section(dom, "pain").count("<canvas") == 1
+    assert dom.split('id="panel-range_of_motion"')[1].split('id="panel-pain"')[0].count("<canvas") == 2
+    assert "plan begins" in section(dom, "pain")
+    assert "alert open" in section(dom, "pain")
+    assert re.search(r'id="view-operations"[^>]* hidden', dom)
+
+
+def test_a_hostile_pseudonym_has_a_course_too_and_runs_nothing(drawn):
+    dom = drawn("#/patient/" + quote(HOSTILE, safe=""))
+    name = re.search(r'<h1 id="patient-name"[^>]*>(.*?)</h1>', dom, re.DOTALL)
+    assert unescape(name[1]) == HOSTILE
+    assert "<title>pwned" not in dom
+
+
+def test_a_link_to_a_patient_who_is_not_there_says_so(drawn):
+    dom = drawn("#/patient/nobody")
+    assert not re.search(r'id="missing"[^>]* hidden', dom)
+    assert not re.search(r'id="view-operations"[^>]* hidden', dom)
