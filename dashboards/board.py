@@ -84,13 +84,14 @@ def render(query: Callable[[str, dict[str, Any]], Answer], *, most_patients: int
             found = worklist[:most_patients] if panel.id == "worklist" else read_panel(query, panel, parameters)
             rows[panel.id] = found if board.id == "operations" else _by_patient(found)
     zone = PANELS["worklist"].columns.index("timezone")
+    listed = worklist[0][PANELS["worklist"].columns.index("listed")] if worklist else 0
     data = {
         "as_of": None if about.as_of is None else about.as_of // _MILLISECOND,
         "patients": patients,
         "zones": {row[place]: row[zone] for row in worklist},
         "rows": rows,
     }
-    return page(data, about.as_of, about.generation, about.clinics, left_out=len(worklist) - len(patients))
+    return page(data, about.as_of, about.generation, about.clinics, left_out=listed - len(patients))
 
 
 def read_about(query: Callable[[str, dict[str, Any]], Answer]) -> About:
@@ -100,18 +101,25 @@ def read_about(query: Callable[[str, dict[str, Any]], Answer]) -> About:
 
 
 def read_panel(query: Callable[[str, dict[str, Any]], Answer], panel: Panel, parameters: dict[str, Any]) -> list[list[Any]]:
-    """A panel's rows as the page takes them: instants as ms since the epoch, dates as text. PanelError for other columns."""
+    """A panel's rows as the page takes them: instants as ms since the epoch, dates as text, numbers to 4 decimals.
+
+    PanelError for other columns than the panel declares.
+    """
     expanded = expand(panel.sql)
     answer = query(expanded.sql, {name: parameters[name] for name in expanded.parameters})
     if not answer.rows:
         return []
     if tuple(answer.columns) != panel.columns:
         raise PanelError(f"the SQL of panel {panel.id} gives other columns than it declares")
-    instants = {place for place, kind in enumerate(answer.types) if "DateTime" in kind}
-    return [
-        [parse_instant(value) // _MILLISECOND if place in instants and value is not None else value for place, value in enumerate(row)]
-        for row in answer.rows
-    ]
+    instants = [place for place, kind in enumerate(answer.types) if "DateTime" in kind]
+    numbers = [place for place, kind in enumerate(answer.types) if "Float" in kind]
+    rows = [list(row) for row in answer.rows]
+    for row in rows:
+        for place in instants:
+            row[place] = None if row[place] is None else parse_instant(row[place]) // _MILLISECOND
+        for place in numbers:
+            row[place] = None if row[place] is None else round(row[place], 4)
+    return rows
 
 
 def _parameters(about: About, board: Board) -> dict[str, Any]:
@@ -130,5 +138,5 @@ def _clickhouse_time(instant: int) -> str:
 def _by_patient(rows: list[list[Any]]) -> dict[str, list[list[Any]]]:
     found: dict[str, list[list[Any]]] = {}
     for row in rows:
-        found.setdefault(row[0], []).append(row)
+        found.setdefault(row[0], []).append(row[1:])
     return found

@@ -59,7 +59,7 @@ OPERATIONS = Board(
                     "number",
                     "d",
                     thresholds=(Threshold(1, "warn"), Threshold(2, "bad")),
-                    description="Missed days in a row, to today; days of rest and unknown days are passed over.",
+                    description="Missed days in a row, to today; days of rest and unknown days are passed over. Counted up to 30.",
                 ),
                 Field(
                     "silent_days",
@@ -67,7 +67,7 @@ OPERATIONS = Board(
                     "number",
                     "d",
                     thresholds=(Threshold(3, "warn"), Threshold(7, "bad")),
-                    description="Days in a row on which nothing was heard.",
+                    description="Days in a row on which nothing was heard, counted up to 30.",
                 ),
                 Field(
                     "volume",
@@ -83,6 +83,7 @@ OPERATIONS = Board(
                     "Motion vs. goal",
                     "number",
                     "°",
+                    decimals=1,
                     thresholds=(Threshold(0, "warn", below=True), Threshold(-10, "bad", below=True)),
                     none="not measured",
                     description="How far the motion reached lies beyond its goal; behind is negative. "
@@ -105,6 +106,7 @@ OPERATIONS = Board(
                 Field("open_alerts", "Open alerts", "number", hidden=True),
                 Field("unanswered", "Unanswered", "number", hidden=True),
                 Field("day", "day", "number", hidden=True),
+                Field("listed", "patients in all", "number", hidden=True),
             ),
             "No patients are enrolled yet.",
         ),

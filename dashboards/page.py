@@ -30,7 +30,9 @@ def page(data: dict[str, Any], as_of: int | None, generation: int, clinics: tupl
     script = '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS[1:]) + "\n})();"
     script = _asset(SCRIPTS[0]) + "\n" + script
     named = [clinic for clinic in clinics if clinic]
-    boards = {board.id: {"title": board.title, "panels": [_definition(panel) for panel in board.panels]} for board in BOARDS.values()}
+    boards = {
+        board.id: {"title": board.title, "panels": [_definition(board, panel) for panel in board.panels]} for board in BOARDS.values()
+    }
     parts = {
         "hash": "sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
         "styles": "\n".join(_asset(name) for name in STYLES),
@@ -66,8 +68,11 @@ def _whence(as_of: int | None, generation: int) -> str:
     )
 
 
-def _definition(panel: Panel) -> dict[str, Any]:
+def _definition(board: Board, panel: Panel) -> dict[str, Any]:
+    """What the script needs of a panel; a course's rows stand under their patient, so without the first column."""
     shown = asdict(panel)
+    if board.id == "patient":
+        shown["fields"] = shown["fields"][1:]
     del shown["variables"], shown["width"]
     return shown
 

@@ -209,7 +209,7 @@ PATIENT = Board(
         Panel(
             "sessions",
             "Sessions",
-            "What was done, and how well?",
+            "What was done, and how well? The newest 300.",
             "table",
             (
                 _WHOSE,

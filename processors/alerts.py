@@ -12,11 +12,12 @@ import uuid
 import orjson
 
 from processors.calendar import day_start
+from processors.entries import AnyEntry, Exercise, Heard, Note, Rep, Session
 from processors.episodes import Episode
 from processors.ledger import Ledger, OpenAlert
 from processors.packs import AlertRule, alert_rules
 from processors.policy import Policy
-from processors.processor import Output, Transition, revision
+from processors.processor import Output, Row, Transition, revision
 from schemas.instants import format_day, format_instant
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "urn:rtm:alert")
@@ -45,6 +46,25 @@ class Streak:
     def since(self, episode: Episode, instant: int) -> list[int]:
         """The missed days that ended after an instant."""
         return [day for day in self.days if day_start(episode.enrolled.zone, day + 1) > instant]
+
+
+def decides(ledger: Ledger, entry: AnyEntry) -> bool:
+    """Whether an alert can depend on a fact that is about to be added.
+
+    A day that isn't over can't open an alert, it can only resolve one; one more sign of life of a day that was heard already does neither.
+    """
+    if isinstance(entry, Note):
+        return False
+    if not isinstance(entry, Heard) or not ledger.timeline:
+        return True
+    day = ledger.timeline.day_of(entry.at)
+    episode = ledger.timeline.episode_of(day)
+    if episode is None or (ledger.head.now < episode.over_at(day) and all(x.status == "resolved" for x in ledger.head.alerts.values())):
+        return isinstance(entry, Session | Rep | Exercise) and ledger.names_known_session(entry)
+    if isinstance(entry, Session | Exercise):
+        return True
+    summary = ledger.summary(day)
+    return summary is None or not summary.adherence.heard
 
 
 def evaluate(ledger: Ledger, policy: Policy, at: int, out: Output) -> None:
@@ -122,4 +142,6 @@ def _tell(ledger: Ledger, policy: Policy, name: str, transition: str, at: int, o
         "issued_at": format_instant(max(head.now, head.newest_recorded)),
         "deleted": 0,
     }
-    out.transitions.append(Transition(name, ledger.subject, transition, at, dict(head.alerts[name].row)))
+    row = dict(head.alerts[name].row)
+    out.transitions.append(Transition(name, ledger.subject, transition, at, row))
+    out.rows.append(Row("alerts", ledger.subject, row))

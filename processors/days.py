@@ -118,13 +118,17 @@ def chain(source: Source, day: int) -> range:
     """The days around `day` whose sessions may be paired with each other: days that touch within 30 minutes of a midnight."""
 
     def starts(number: int) -> list[int]:
-        return [entry.at for entry in source.counted_on(number) if isinstance(entry, Session | Exercise)]
+        return [entry.at for entry in source.counted_on(number) if type(entry) is Session or type(entry) is Exercise]
 
     first = last = day
-    while any(at < source.bounds(first)[0] + NEAR for at in starts(first)):
+    here = starts(day)
+    while here and min(here) < source.bounds(first)[0] + NEAR:
         first -= 1
-    while any(at >= source.bounds(last)[1] - NEAR for at in starts(last)):
+        here = starts(first)
+    here = starts(day)
+    while here and max(here) >= source.bounds(last)[1] - NEAR:
         last += 1
+        here = starts(last)
     return range(first, last + 1)
 
 

@@ -256,9 +256,13 @@ def _enrolled(f: Fact, d: e.PatientEnrolled) -> Enrolled:
     )
 
 
+MOST = 1_000_000
+"""No day has more sessions, no session more repetitions, than this: what lies beyond can't be meant, and its products must fit."""
+
+
 def _prescribed(f: Fact, d: e.PlanPrescribed) -> Prescribed:
-    exercises = [Dosage(x.exercise_id, x.times_per_day, x.sets * x.reps, x.days_of_week) for x in d.exercises]
-    medications = [Drug(m.medication_id, m.doses_per_day, m.days_of_week) for m in d.medications or ()]
+    exercises = [Dosage(x.exercise_id, min(x.times_per_day, MOST), min(x.sets * x.reps, MOST), x.days_of_week) for x in d.exercises]
+    medications = [Drug(m.medication_id, min(m.doses_per_day, MOST), m.days_of_week) for m in d.medications or ()]
     goals = [Goal(g.joint, g.motion, g.side, tuple(sorted((p[0], p[1]) for p in g.points))) for g in d.rom_goals or ()]
     return Prescribed(*_head(f), d.plan_id, d.version, d.effective_from, d.effective_to, exercises, medications, goals)
 

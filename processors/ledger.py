@@ -138,6 +138,7 @@ class Ledger:
         self._by_day: dict[int, dict[int, list[Dated]]] = {}
         self._standing: dict[str, Sensed | None] = {}
         self._standing_reports: dict[str, Exercise | None] = {}
+        self._counted: dict[int, list[Dated]] = {}
         self._fresh: dict[int, DaySummary] = {}
         self.changed = False
 
@@ -209,11 +210,15 @@ class Ledger:
 
     def counted_on(self, day: int) -> list[Dated]:
         """The facts dated to a day that count: not retracted, the day in an episode and not after today."""
-        if day > self.today or self.timeline.episode_of(day) is None:
-            return []
-        first = week_of(day * DAY_SECONDS * SECOND - FARTHEST)
-        last = week_of((day + 1) * DAY_SECONDS * SECOND + FARTHEST)
-        return [x for number in range(first, last + 1) for x in self._indexed(number).get(day, ()) if not x.retracted]
+        found = self._counted.get(day)
+        if found is None:
+            found = self._counted[day] = []
+            if day <= self.today and self.timeline.episode_of(day) is not None:
+                first = week_of(day * DAY_SECONDS * SECOND - FARTHEST)
+                last = week_of((day + 1) * DAY_SECONDS * SECOND + FARTHEST)
+                for number in range(first, last + 1):
+                    found += [x for x in self._indexed(number).get(day, ()) if not x.retracted]
+        return found
 
     def bounds(self, day: int) -> tuple[int, int]:
         """The first instants of a day and of the next."""
@@ -303,11 +308,14 @@ class Ledger:
                 entry.retracted = True
             elif isinstance(entry, Session) and entry.retracted:
                 self._lose_session(entry.session_id)
-        before = self._touched_by(entry)
+        before = self._touched_by(entry) if self.names_known_session(entry) else set()
         self._weeks.edit(number).entries.append(entry)
         self.head.weeks.add(number)
-        if number in self._by_day and self.timeline:
-            self._by_day[number].setdefault(self.timeline.day_of(entry.at), []).append(entry)
+        if self.timeline:
+            day = self.timeline.day_of(entry.at)
+            self._counted.pop(day, None)
+            if number in self._by_day:
+                self._by_day[number].setdefault(day, []).append(entry)
         self._index_session(entry, number)
         self._forget_standing(entry)
         self._stale(before | self._touched_by(entry))
@@ -322,10 +330,22 @@ class Ledger:
         if number not in weeks:
             weeks.append(number)
 
+    def names_known_session(self, entry: Dated) -> bool:
+        """Whether a motion fact or an exercise report names a session of which something is known."""
+        if not isinstance(entry, Session | Rep | Exercise) or entry.session_id is None:
+            return False
+        bucket = self._ids.get(self._bucket_of_name(entry.session_id))
+        return bucket is not None and (entry.session_id in bucket.sessions or entry.session_id in bucket.reports)
+
     def _forget_standing(self, entry: Dated) -> None:
         if isinstance(entry, Session | Rep | Exercise) and entry.session_id is not None:
             self._standing.pop(entry.session_id, None)
             self._standing_reports.pop(entry.session_id, None)
+
+    def _forget_days(self) -> None:
+        self._counted.clear()
+        self._standing.clear()
+        self._standing_reports.clear()
 
     def _stale(self, days: set[int]) -> None:
         self.head.stale.days |= days
@@ -359,8 +379,7 @@ class Ledger:
             self.head.stale.restate = True
             self._timeline = None
             self._by_day.clear()
-            self._standing.clear()
-            self._standing_reports.clear()
+            self._forget_days()
 
     def _apply_retraction(self, source: str, name: str) -> None:
         """Mark the fact that is named, if it is there; a retracted `motion.session` takes all facts of its session."""
@@ -383,6 +402,7 @@ class Ledger:
     def _retract(self, entry: Dated) -> None:
         before = self._touched_by(entry)
         entry.retracted = True
+        self._counted.clear()
         self.head.stale.restate = True
         self._forget_standing(entry)
         self._stale(before | self._touched_by(entry))
@@ -407,8 +427,7 @@ class Ledger:
         today = self.today
         if head.today != today:
             head.stale.care = head.stale.care or any(isinstance(x, Setup | Minutes) for x in head.structural)
-            self._standing.clear()
-            self._standing_reports.clear()
+            self._forget_days()
         first = min(head.today if head.today is not None else today, today) - 2
         if first < today - LONG_SILENCE:
             self.recount(redate=False)
@@ -456,8 +475,7 @@ class Ledger:
             if number < hot:
                 self._weeks.drop(number)
                 self._by_day.pop(number, None)
-        self._standing.clear()
-        self._standing_reports.clear()
+        self._forget_days()
         for number in self._ids.loaded():
             self._ids.drop(number)
         for number in self.strips.loaded():

@@ -18,7 +18,7 @@ from processors.motion_session import Name, Session, Sessions
 from processors.motion_timeline import Timeline
 from processors.processor import DeadLetter, Output, Record, Tick, revision
 from schemas.content import content_digest
-from schemas.events import PatientForgotten, SensorChunk
+from schemas.events import LARGEST, PatientForgotten, SensorChunk
 from schemas.instants import DAY_SECONDS, LAST, SECOND
 
 if TYPE_CHECKING:
@@ -30,10 +30,8 @@ REORDER_CHUNKS = 8
 """How many chunks of a session wait for one that is missing, before it goes on without."""
 
 FUTURE = DAY_SECONDS * SECOND
-LARGEST_SEQ = 2**63 - 1
 
 _ERRORS: dict[Reason, str] = {
-    "invalid": "data.seq: larger than 2**63 - 1",
     "conflict": "another chunk with this session_id and seq, of other content, came before",
     "future": "time or data.t0_ns lies more than 24 h after the recorded time",
     "too_late": "data.t0_ns lies more than lateness_days before the recorded time",
@@ -101,9 +99,7 @@ class MotionProcessor:
         self._schedule(name, session)
 
     def _judge(self, name: Name, seq: int, fact: Fact, data: SensorChunk) -> Reason | Literal["duplicate", "admitted"]:
-        """What becomes of a chunk; a new one takes its key, unless it is invalid or its subject forgotten."""
-        if seq > LARGEST_SEQ:
-            return "invalid"
+        """What becomes of a chunk; a new one takes its key, unless its subject was forgotten."""
         untimely: Reason | None = None
         if max(fact.time, data.t0_ns) > fact.recorded + FUTURE:
             untimely = "future"
@@ -151,7 +147,7 @@ class MotionProcessor:
         return course
 
     def _derive_closed(self, name: Name, session: Session, out: Output) -> None:
-        course = self._derive(name, session, LARGEST_SEQ + 1, out)
+        course = self._derive(name, session, LARGEST + 1, out)
         self._finish(name, course, out)
 
     def _advance(self, name: Name, course: Course, seq: int, out: Output) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from processors import alerts
-from processors.entries import AnyEntry, Heard, Note, latest_instant, make_entry
+from processors.entries import AnyEntry, Heard, latest_instant, make_entry
 from processors.issue import Issue
 from processors.ledger import NOWHERE, Ledger
 from processors.policy import Policy
@@ -205,7 +205,7 @@ class PatientProcessor:
         ledger.advance(self.now)
         head.position = position
         head.newest_recorded = max(head.newest_recorded, fact.recorded)
-        decides = self._decides(ledger, entry)
+        decides = alerts.decides(ledger, entry)
         ledger.add(entry, key, content)
         out.applied += 1
         entry.shown_retracted, entry.shown_clinic = entry.retracted, ledger.clinic_of(entry)
@@ -215,15 +215,6 @@ class PatientProcessor:
             self._calendar.set(fact.subject, self._next_due(ledger))
         if decides and ledger.timeline:
             alerts.evaluate(ledger, self.policy, max(self.now, fact.recorded), out)
-
-    def _decides(self, ledger: Ledger, entry: AnyEntry) -> bool:
-        """Whether an alert can depend on a fact: not on one more sign of life of a day that was heard already."""
-        if isinstance(entry, Note):
-            return False
-        if not isinstance(entry, Heard) or not ledger.timeline or type(entry).__name__ in {"Session", "Exercise"}:
-            return True
-        summary = ledger.summary(ledger.timeline.day_of(entry.at))
-        return summary is None or not summary.adherence.heard
 
     def _event_row(self, ledger: Ledger, fact: Fact, entry: AnyEntry) -> Row:
         recorded = format_instant(fact.recorded)

@@ -16,7 +16,7 @@ from schemas.events import CHUNK, SensorChunk
 if TYPE_CHECKING:
     from schemas.facts import Fact
 
-_NOT_CANONICAL = re.compile(rb"null|\.0[,}\]]|[0-9]e|-0[,}\]]").search
+_NOT_CANONICAL = re.compile(rb"null|\.0[,}\]]|[0-9]e").search
 _CHUNK_KEY = ("session_id", "seq")
 
 

@@ -145,7 +145,7 @@ def fact_of(event: dict[str, Any], *, derived: bool = False, depth: int = 0) -> 
     )
 
 
-def make_fact(  # noqa: PLR0917 - an envelope's own order
+def make_fact(
     type: str,  # noqa: A002 - the attribute's own name
     subject: str,
     source: str,

@@ -29,10 +29,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+LARGEST = 2**63 - 1
+"""Whole numbers are unbounded in the contract; beyond 64 bits they count as this, with their sign: no table holds more."""
+
+
 def _integral(value: float) -> int:
     if value != int(value):
         raise ValueError("not a whole number")
-    return int(value)
+    return _bounded(int(value))
+
+
+def _bounded(value: int) -> int:
+    return max(-LARGEST, min(LARGEST, value))
 
 
 def _or(default: object) -> BeforeValidator:
@@ -59,7 +67,9 @@ if TYPE_CHECKING:
     Int = int
 else:
     Int = Annotated[
-        Annotated[int, Strict()] | Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_integral)],
+        Annotated[int, Strict(), Field(ge=-LARGEST, le=LARGEST)]
+        | Annotated[int, Strict(), AfterValidator(_bounded)]
+        | Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_integral)],
         Field(union_mode="left_to_right"),
         WithJsonSchema({"type": "integer"}),
     ]

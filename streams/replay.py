@@ -67,14 +67,14 @@ def replay(
     progress = progress or Silent()
     began = time.monotonic()
     paths = [Path(file) for file in files]
+    migrate(warehouse)
+    if not force:
+        _refuse_live(warehouse)
     with tempfile.TemporaryDirectory(prefix="rtm-replay-") as folder:
         temporary = Path(folder)
         with Reading(paths, temporary) as reading:
             progress.phase("surveying")
             reading.survey(progress.advance)
-            migrate(warehouse)
-            if not force:
-                _refuse_live(warehouse)
             generation = generations.begin(warehouse, "replay", _source(paths))
             policy = replace(policy or Policy(), generation=generation)
             summary = Summary(files=[str(path) for path in paths], generation=generation, lines=reading.lines)
@@ -186,7 +186,11 @@ class _Run:
 
     def _take(self, origin: Origin, fact: Fact) -> None:
         self._last = taken = _Taken(origin, fact)
-        self._taken[self.folding.add(fact)] = taken
+        try:
+            self._taken[self.folding.add(fact)] = taken
+        except Exception as error:
+            where = f"{origin.topic}, line {origin.offset}"
+            raise ReplayError(f"{where}: a processor failed with {type(error).__name__}; RTM_DEBUG=1 shows where") from error
         self._bytes += len(origin.raw)
         if fact.type == CHUNK:
             row = samples_row(origin, fact)

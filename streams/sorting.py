@@ -24,6 +24,7 @@ Entry = tuple[int, int, int, int, bool, bytes]
 RUN_BYTES = 64 << 20
 FAN_IN = 64
 ENTRY_OVERHEAD = 320  # bytes of a tuple and its integers, measured with sys.getsizeof
+_WRITE_BYTES = 1 << 18
 _HEAD = struct.Struct("<qqIQ?I")
 
 
@@ -71,10 +72,15 @@ class Sorter:
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"run-{next(self._names)}.zst"
         self._runs.append(path)
-        with path.open("wb") as file, zstandard.ZstdCompressor(level=1).stream_writer(file) as packed, io.BufferedWriter(packed) as out:
+        held = bytearray()
+        with path.open("wb") as file, zstandard.ZstdCompressor(level=1).stream_writer(file) as packed:
             for recorded, time, number, line, legible, raw in entries:
-                out.write(_HEAD.pack(recorded, time, number, line, legible, len(raw)))
-                out.write(raw)
+                held += _HEAD.pack(recorded, time, number, line, legible, len(raw))
+                held += raw
+                if len(held) >= _WRITE_BYTES:
+                    packed.write(held)
+                    held.clear()
+            packed.write(held)
 
 
 def _read_run(path: Path) -> Iterator[Entry]:

@@ -87,6 +87,7 @@ function patient(id) {
     zoned: true,
     range: days.length ? [Math.min(...days), Math.max(...days)] : null,
     unheard: new Set(calendar.filter((row) => row[at.status] === "unknown").map((row) => seconds(row[at.local_date]))),
+    missed: new Set(calendar.filter((row) => row[at.status] === "missed").map((row) => seconds(row[at.local_date]))),
     annotations: marksOf(board, id),
   };
   document.getElementById("patient-name").textContent = id;
@@ -130,6 +131,6 @@ const pick = document.getElementById("pick");
 for (const id of DATA.patients) pick.append(el("option", { value: id }, id));
 pick.addEventListener("change", () => { location.hash = pick.value ? "#/patient/" + encodeURIComponent(pick.value) : "#/"; });
 document.getElementById("as-of").textContent = DATA.as_of === null ? "no data yet" : instant(DATA.as_of, "UTC") + " UTC";
-if (DATA.as_of !== null) document.getElementById("as-of").dataset.tip = instantLong(DATA.as_of, "UTC");
+if (DATA.as_of !== null) document.getElementById("as-of").dataset.tip = instantLong(DATA.as_of, "UTC") + "\nThe newest row was made then, by the pipeline's own clock.";
 operations();
 show();

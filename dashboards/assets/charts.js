@@ -142,7 +142,7 @@ function oneSeries(panel, data, given, name, context) {
   const goal = lines.find((field) => field.role === "goal");
   const marks = context.annotations || [];
   options.hooks = {
-    drawClear: [(u) => { unheard(u, context.unheard || new Set()); spans(u, marks); }],
+    drawClear: [(u) => { unheard(u, context.unheard || new Set()); spans(u, marks); nothingDone(u, context.missed || new Set()); }],
     drawSeries: [(u, s) => { if (residual && goal && s === 1) stems(u, days, rows, at, points, goal, residual); }],
     draw: [(u) => { if (mark) flags(u, days, rows, at, points, mark); annotate(u, marks); }],
   };
@@ -150,7 +150,7 @@ function oneSeries(panel, data, given, name, context) {
   const tip = (i) => {
     const heading = [name, dayLong(isoDate(days[i]))].filter(Boolean).join(" · ");
     const told = marks.filter((one) => one.day === days[i] || (one.kind === "alert" && Math.floor((one.from + DAY / 2) / DAY) * DAY === days[i])).map((one) => `${one.kind}: ${one.label}`);
-    if (!rows[i]) return [heading, context.unheard?.has(days[i]) ? "nothing heard that day" : "no data that day", ...told].join("\n");
+    if (!rows[i]) return [heading, context.unheard?.has(days[i]) ? "nothing heard that day" : context.missed?.has(days[i]) ? "no data: a missed day" : "no data that day", ...told].join("\n");
     return [heading, ...shown.map((field) => `${field.label}: ${valueText(field, rows[i][at[field.name]])}`), ...told].join("\n");
   };
   const last = rows.findLast(Boolean);
@@ -160,6 +160,7 @@ function oneSeries(panel, data, given, name, context) {
   if (residual && goal && rows.some((row) => row && row[at[residual.name]] < 0)) keys.push(["behind", "behind goal"]);
   if (mark && rows.some((row) => row && row[at[mark.name]])) keys.push(["flare", mark.label]);
   if ((context.unheard || new Set()).size) keys.push(["s-unknown", "nothing heard"]);
+  if ((context.missed || new Set()).size) keys.push(["missed", "missed day"]);
   if (marks.some((one) => one.kind === "plan")) keys.push(["plan", "plan begins"]);
   if (marks.some((one) => one.kind === "alert")) keys.push(["alert", "alert open"]);
   const newest = residual && last[at[residual.name]] !== null ? el("span", { class: "now" }, `${number(last[at[points.name]], points)}, `, el("span", { class: "v-" + level(residual, last[at[residual.name]]) }, `${number(last[at[residual.name]], residual)} against goal`), ` on ${dayText(last[at.local_date])}`) : null;
@@ -176,6 +177,16 @@ function unheard(u, days) {
   u.ctx.beginPath(); u.ctx.rect(left, top, width, height); u.ctx.clip();
   u.ctx.fillStyle = hatch(color("hatch"), "");
   for (const day of days) { const from = xAt(u, day - DAY / 2); u.ctx.fillRect(from, top, xAt(u, day + DAY / 2) - from, height); }
+  u.ctx.restore();
+}
+function nothingDone(u, days) {
+  const r = devicePixelRatio;
+  u.ctx.save();
+  u.ctx.fillStyle = color("missed");
+  u.ctx.font = `700 ${13 * r}px system-ui, sans-serif`;
+  u.ctx.textAlign = "center";
+  u.ctx.textBaseline = "bottom";
+  for (const day of days) u.ctx.fillText("×", xAt(u, day), u.bbox.top + u.bbox.height - 1 * r);
   u.ctx.restore();
 }
 function spans(u, marks) {

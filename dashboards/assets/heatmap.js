@@ -78,7 +78,10 @@ function renderHeatmap(panel, data) {
     if (low === null || date < low) low = date;
     if (high === null || date > high) high = date;
   }
-  const names = rowField.show === "patient" ? DATA.patients.filter((id) => rows.has(id)) : [...rows.keys()].sort();
+  const names = rowField.show === "patient" ? DATA.patients.filter((id) => rows.has(id)) : [...rows.keys()].sort((a, b) => {
+    const [first, other] = [a, b].map((name) => [...rows.get(name).keys()].sort()[0] + name);
+    return first < other ? -1 : 1;
+  });
   const dates = [];
   for (let day = seconds(low); day <= seconds(high); day += DAY) dates.push(isoDate(day));
   const label = (date, index) => (index === 0 || date.endsWith("-01") ? dayText(date) : String(+date.slice(8)));
@@ -88,7 +91,7 @@ function renderHeatmap(panel, data) {
     el("tr", {}, el("th", { scope: "row" }, rowField.show === "patient" ? patientLink(name) : name), dates.map((date) => cellOf(panel, data, rows.get(name).get(date), name)))));
   const table = el("table", { class: "heat", "--days": dates.length }, el("caption", { class: "hide" }, panel.title), el("thead", {}, head), body);
   roving(table);
-  const box = el("div", { class: "scroll" }, table);
+  const box = el("div", { class: "scroll" + (names.length > 25 ? " long" : "") }, table);
   requestAnimationFrame(() => { box.scrollLeft = box.scrollWidth; });
   return [statusLegend(new Set(data.rows.map((row) => row[at.status]))), box];
 }

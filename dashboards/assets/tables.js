@@ -42,7 +42,7 @@ function renderTable(panel, data, zoneOf) {
     });
     body.append(line);
   }
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": panel.title + ", table" },
+  return el("div", { class: "scroll" + (data.rows.length > 15 ? " long" : ""), tabindex: "0", role: "region", "aria-label": panel.title + ", table" },
     el("table", { class: "grid cards" }, el("caption", { class: "hide" }, panel.title + ". " + panel.question), el("thead", {}, head), body));
 }
 

@@ -1,9 +1,13 @@
 WITH
     today AS (
-        SELECT patient_id, toNullable(volume) AS volume, missed_streak, silent_days
+        SELECT
+            patient_id,
+            anyIf(adherence_window.volume, window_days = 7) AS volume,
+            anyIf(adherence_window.missed_streak, window_days = 30) AS missed_streak,
+            anyIf(adherence_window.silent_days, window_days = 30) AS silent_days
         FROM rtm.adherence_window
-        WHERE clinic_id IN (${clinic:singlequote}) AND window_days = 7
-          AND local_date BETWEEN toDate($__toTime) - 2 AND toDate($__toTime) + 1
+        WHERE clinic_id IN (${clinic:singlequote}) AND local_date BETWEEN toDate($__toTime) - 2 AND toDate($__toTime) + 1
+        GROUP BY patient_id, local_date
         ORDER BY local_date DESC
         LIMIT 1 BY patient_id
     ),

@@ -3,4 +3,4 @@ FROM rtm.sessions
 WHERE clinic_id IN (${clinic:singlequote}) AND patient_id IN (${patient:singlequote})
   AND local_date BETWEEN toDate($__fromTime) AND toDate($__toTime) + 1
 ORDER BY patient_id, start_time DESC, session_id
-LIMIT 400 BY patient_id
+LIMIT 300 BY patient_id

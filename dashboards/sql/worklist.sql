@@ -22,11 +22,15 @@ WITH
     ),
     today AS (
         SELECT
-            patient_id, toNullable(local_date) AS on_date, toNullable(volume) AS volume, toNullable(coverage) AS coverage,
-            toNullable(missed_streak) AS missed_streak, toNullable(silent_days) AS silent_days
+            patient_id,
+            toNullable(local_date) AS on_date,
+            anyIf(adherence_window.volume, window_days = 7) AS volume,
+            anyIf(adherence_window.coverage, window_days = 7) AS coverage,
+            toNullable(anyIf(adherence_window.missed_streak, window_days = 30)) AS missed_streak,
+            toNullable(anyIf(adherence_window.silent_days, window_days = 30)) AS silent_days
         FROM rtm.adherence_window
-        WHERE clinic_id IN (${clinic:singlequote}) AND window_days = 7
-          AND local_date BETWEEN toDate($__fromTime) AND toDate($__toTime) + 1
+        WHERE clinic_id IN (${clinic:singlequote}) AND local_date BETWEEN toDate($__fromTime) AND toDate($__toTime) + 1
+        GROUP BY patient_id, local_date
         ORDER BY local_date DESC
         LIMIT 1 BY patient_id
     ),
@@ -84,7 +88,8 @@ SELECT
     therapist_id,
     open_alerts,
     unanswered,
-    dateDiff('day', ifNull(procedure_date, monitoring_start), on_date) AS day
+    dateDiff('day', ifNull(procedure_date, monitoring_start), on_date) AS day,
+    count() OVER () AS listed
 FROM active
 LEFT JOIN alerting USING (patient_id)
 LEFT JOIN today USING (patient_id)

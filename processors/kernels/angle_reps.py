@@ -4,14 +4,28 @@ The turns are sought in the angle after a light low-pass; the hysteresis follows
 repetition, and the noise as the second differences show it. No parameter knows an exercise.
 """
 
-# ruff: noqa: PLR0917 - kernels are called by position
+
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from processors.kernels.turns import AFTER_MAX, AFTER_MIN, BIG, FLOATS, GAP, INTS, NAN, SAMPLES, T_LAST, turn_finish, turn_step
+from processors.kernels.turns import (
+    AFTER_MAX,
+    AFTER_MIN,
+    BIG,
+    FINISH,
+    FLOATS,
+    FOLD,
+    GAP,
+    INTS,
+    NAN,
+    SAMPLES,
+    T_LAST,
+    turn_finish,
+    turn_step,
+)
 
 SMOOTH, MEAN, SPREAD, NOISE, BEFORE, BEFORE2, HYSTERESIS = (FLOATS + k for k in range(7))
 ANGLE_FLOATS = FLOATS + 7
@@ -36,7 +50,7 @@ def angle_state() -> tuple[np.ndarray, np.ndarray]:
     return floats, ints
 
 
-@njit("int64(float64[::1], int64[::1], int64, int64, float64, float32[:,::1], int64, int64[:,::1], float64[:,::1])", cache=True)
+@njit(FOLD, cache=True)
 def angle_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -93,7 +107,7 @@ def angle_reps(
     return found
 
 
-@njit("int64(float64[::1], int64[::1], int64[:,::1], float64[:,::1])", cache=True)
+@njit(FINISH, cache=True)
 def angle_finish(floats: np.ndarray, ints: np.ndarray, times: np.ndarray, values: np.ndarray) -> int:
     """The session ends: 1 when an open repetition counts (in row 0), else 0."""
     return turn_finish(floats, ints, floats[HYSTERESIS], times, values)

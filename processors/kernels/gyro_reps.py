@@ -5,7 +5,7 @@ pseudo-angle that leaks only while the segment moves, so that a rest or a hold k
 sought in the pseudo-angle; the hysteresis follows its spread over the last seconds. The gyroscope's bias is learnt at rest.
 """
 
-# ruff: noqa: PLR0917 - kernels are called by position
+
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from numba import njit
 from processors.kernels.turns import (
     AFTER_MAX,
     AFTER_MIN,
+    FINISH,
     FLOATS,
+    FOLD,
     GAP,
     INTS,
     NAN,
@@ -77,7 +79,7 @@ def _follow_axis(floats: np.ndarray, gain: float) -> None:
         floats[AXIS + 2] = z / length
 
 
-@njit("int64(float64[::1], int64[::1], int64, int64, float64, float32[:,::1], int64, int64[:,::1], float64[:,::1])", cache=True)
+@njit(FOLD, cache=True)
 def gyro_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -139,7 +141,7 @@ def gyro_reps(
     return found
 
 
-@njit("int64(float64[::1], int64[::1], int64[:,::1], float64[:,::1])", cache=True)
+@njit(FINISH, cache=True)
 def gyro_finish(floats: np.ndarray, ints: np.ndarray, times: np.ndarray, values: np.ndarray) -> int:
     """The session ends: 1 when an open repetition counts (in row 0), else 0."""
     return turn_finish(floats, ints, floats[HYSTERESIS], times, values)

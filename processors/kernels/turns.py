@@ -5,12 +5,12 @@ hysteresis `h` (which the front ends adapt to the signal). Two swings, away and 
 one int64 array, carried from sample to sample: how samples are cut into calls can't show. Times are integer nanoseconds.
 """
 
-# ruff: noqa: PLR0917 - kernels are called by position
+
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import float64, int64, njit, types
 
 # float64 state
 EXTREME, BASE, LOW, HIGH, BIG, FIRST_RANGE = 0, 1, 2, 3, 4, 5
@@ -33,6 +33,20 @@ REP_START, REP_END, REP_HOLD, REP_FLAGS = 0, 1, 2, 3  # int64: ns, ns, ns, bits
 REP_MIN, REP_MAX, REP_PEAK = 0, 1, 2  # float64
 
 GAP, NAN, SATURATED, PARTIAL = 1, 2, 4, 8
+
+FOLD = int64(
+    float64[::1],
+    int64[::1],
+    int64,
+    int64,
+    float64,
+    types.Array(types.float32, 2, "C", readonly=True),
+    int64,
+    int64[:, ::1],
+    float64[:, ::1],
+)
+FINISH = int64(float64[::1], int64[::1], int64[:, ::1], float64[:, ::1])
+"""The compiled signatures of the front ends."""
 
 STILL = 0.25  # of h: movement less than this is rest
 FORGET_S = 3.0  # a resting level is forgotten in this time

@@ -17,6 +17,8 @@ from processors.summary import Datum
 from schemas.instants import day_date, format_day, parse_day
 
 PERIOD = 30
+MOST_MINUTES = 44_640.0
+"""A month has no more minutes than this: codes aren't counted beyond it."""
 
 
 def evidence(data: Iterable[Datum]) -> str:
@@ -109,5 +111,6 @@ def month_row(month: str, care: list[Minutes], *, per_code: bool) -> Rows:
 def _month_codes(pack: BillingPack, minutes: float) -> list[str]:
     rule = pack.management
     if minutes >= rule.full_minutes:
-        return [rule.first] + [rule.further] * int((minutes - rule.full_minutes) // rule.full_minutes)
+        further = (min(minutes, MOST_MINUTES) - rule.full_minutes) // rule.full_minutes
+        return [rule.first] + [rule.further] * int(further)
     return [rule.short] if minutes >= rule.short_minutes else []

@@ -130,13 +130,15 @@ class Outcome:
     def to_text(self) -> str:
         """All of it for people."""
         counted = sum(row.reps for row in self.counted)
+        exact = sum(row.exact for row in self.counted)
+        near = sum(row.within_one for row in self.counted)
         volume = "–" if self.volume is None else f"{self.volume:.0%}"
         days = ", ".join(f"{self.days[status]} {status}" for status in STATUSES if status in self.days)
         lines = [
             f"Three weeks of {len(self.patients)} patients, {self.facts:,} facts, in {self.seconds:.0f} s; as of {self.as_of}.",
             "",
             f"Sessions     {self.found} of {self.sets} recorded sets found",
-            f"Repetitions  {counted:,} counted of {self.sets * REPS_A_SET:,} recorded",
+            f"Repetitions  {counted:,} counted of {self.sets * REPS_A_SET:,} recorded, {exact} sets exactly, {near} within one",
         ]
         lines += [
             f"             {NAMES[row.exercise][1]:<27} {row.reps:>3} of {row.sets * REPS_A_SET}"
@@ -146,13 +148,18 @@ class Outcome:
         lines.append(f"Adherence    {volume} of the prescribed repetitions on days heard of; days: {days}")
         lines.append("             (self-reported sessions count too; `modality` in sessions tells them apart)")
         for row in self.alerts:
-            end = f"resolved {row['resolved_at']}" if row["resolved_at"] else f"still {row['status']}"
-            lines.append(f"Alert        {row['patient_id']}: {row['reason']}; opened {row['opened_at']}, {end}")
+            end = f"resolved {_second(row['resolved_at'])}" if row["resolved_at"] else f"still {row['status']}"
+            lines.append(f"Alert        {row['patient_id']}: {row['reason']}; opened {_second(row['opened_at'])}, {end}")
         if not self.alerts:
             lines.append("Alert        none")
         dead = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dead_letters.items())) or "none"
         lines += [f"Dead letters {dead}", f"Board        {self.places.board}", "", "Try:"]
         return "\n".join(lines + [f"  {command}" for command in self.commands()])
+
+
+def _second(instant: str) -> str:
+    """An instant's RFC 3339 text to the second."""
+    return instant.partition(".")[0].removesuffix("Z") + "Z"
 
 
 def count_sets(recordings: list[Recording], reps: dict[str, int]) -> list[Counted]:

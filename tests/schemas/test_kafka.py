@@ -61,6 +61,12 @@ def test_a_tick_has_no_key_and_no_subject():
     assert decode_kafka(None, None, headers) == tick
 
 
+def test_a_header_is_never_taken_for_the_data():
+    checkin = decode_line(json.dumps({**EXAMPLES["rtm.report.checkin.v1"], "data": None}).encode())
+    key, _, headers = encode_kafka(checkin)
+    assert decode_kafka(key, b"", [*headers, ("ce_data", b"x"), ("traceparent", b"y"), ("ce_sequence", None)]) == checkin
+
+
 def test_what_only_messagepack_can_say_is_said_in_json():
     _, _, headers = encode_kafka(CHUNK_FACT)
     data = {

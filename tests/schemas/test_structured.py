@@ -179,7 +179,7 @@ def test_whatever_is_broken_the_error_names_a_field_and_no_value(event, data):
     fields = EVENT_MODELS[event["type"]].model_fields["data"].annotation.model_fields
     known = sorted(name for name in event["data"] if name in fields)
     assume(known)
-    broken = {**event, "id": secret, "data": {**event["data"], data.draw(st.sampled_from(known)): {secret: [secret]}}}
+    broken = {**event, "id": secret, "data": {**event["data"], data.draw(st.sampled_from(known)): [{secret: [secret]}]}}
     fact, error = judged(line(broken))
     assert fact is None
     assert error.reason == "invalid"

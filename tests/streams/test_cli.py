@@ -135,7 +135,7 @@ def test_the_tables_live_under_the_current_folder_where_no_warehouse_is_named(tm
 
 
 def test_ctrl_c_is_one_line_and_exit_130_and_leaves_no_temporary_file(tmp_path):
-    file = write(tmp_path / "big.jsonl", *(event(f"e{number}", minute=-number) for number in range(150_000)))
+    file = write(tmp_path / "big.jsonl", *(event(f"e{number}", minute=-number) for number in range(20_000)))
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     process = start("replay", file, "--warehouse", f"chdb://{tmp_path}/w", TMPDIR=str(scratch))

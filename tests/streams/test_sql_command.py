@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +12,8 @@ from click.testing import CliRunner
 from streams.cli.migrate import migrate
 from streams.cli.sql import sql, table_lines
 from streams.warehouse import Result, open_warehouse
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "sql.md"
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +138,9 @@ def test_migrating_again_does_nothing(dsn):
 @pytest.mark.parametrize("command", [sql, migrate])
 def test_help_shows_an_example(command):
     assert "Example" in CliRunner().invoke(command, ["--help"]).output
+
+
+@pytest.mark.parametrize("statement", re.findall(r"```sql\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL))
+def test_every_question_in_the_documentation_has_an_answer(run, statement):
+    done = run(statement)
+    assert done.exit_code == 0, done.output
