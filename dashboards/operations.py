@@ -49,7 +49,8 @@ OPERATIONS = Board(
                     "Attention",
                     "attention",
                     description="By the most severe open alert. Watch: no alert, but 2 missed days, 3 silent days, a pain flare, "
-                    "motion more than 10° behind its goal, or less than half of the plan done in 7 days.",
+                    "motion more than 10° behind its goal, or less than half of the plan done in 7 days. "
+                    "Who was discharged stays for four weeks.",
                 ),
                 Field("why", "Why", none="nothing to report"),
                 Field("since", "Since", "instant", under="why"),

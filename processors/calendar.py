@@ -18,6 +18,9 @@ QUARTERS_SINCE = 3 * 365 * DAY_SECONDS
 GRACE = 6 * 3600 * SECOND
 """How long after its end a day is over: what the patient did late in the evening may still be on its way."""
 
+EARLIEST, LATEST = -719_000, 2_932_000
+"""Days beyond the years 1 to 9997 begin no earlier and no later than these: no instant of ours lies there."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -42,6 +45,7 @@ def local_day(zone: str, instant: int) -> int:
 def day_start(zone: str, day: int) -> int:
     """The first instant (ns) whose local date is `day` or later: midnight, or the end of a gap that swallowed midnight."""
     here = load_zone(zone)
+    day = max(EARLIEST, min(LATEST, day))
     midnight = datetime.combine(date(1970, 1, 1) + timedelta(days=day), datetime.min.time(), tzinfo=here)
     first = int((midnight.astimezone(UTC) - _EPOCH).total_seconds())
     if _local(here, first - 1) < day:

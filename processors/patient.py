@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from processors import alerts
+from processors.calendar import day_start
 from processors.entries import AnyEntry, Heard, latest_instant, make_entry
 from processors.issue import Issue
 from processors.ledger import NOWHERE, Ledger
@@ -160,7 +161,12 @@ class PatientProcessor:
         self._calendar.clock.now = now
 
     def _next_due(self, ledger: Ledger) -> int | None:
-        return ledger.timeline.next_change(ledger.head.now) if ledger.timeline else None
+        """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due."""
+        if not ledger.timeline:
+            return None
+        began = day_start(ledger.timeline.episodes[0].enrolled.zone, ledger.timeline.episodes[0].first)
+        remembered = ledger.head.newest_recorded - self.policy.retention_days * DAY_SECONDS * SECOND
+        return ledger.timeline.next_change(max(ledger.head.now, began - 1, remembered))
 
     # -- facts --------------------------------------------------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ Pair = Annotated[list[Number], Field(min_length=2, max_length=2)]
 Vector = tuple[Number, Number, Number]
 UnitVector = Annotated[Vector, AfterValidator(_unit)]
 Channel = Literal["app", "sms", "voice", "web", "staff"]
-EVERY_DAY: list[int | float] = [1, 2, 3, 4, 5, 6, 7]
+EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 DaysOfWeek = Annotated[list[Weekday], _or(EVERY_DAY)]
 
 

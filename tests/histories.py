@@ -43,7 +43,7 @@ class History:
     facts: list[Fact]
     now: int
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text("the history described below")
 
 

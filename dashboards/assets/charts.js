@@ -33,7 +33,7 @@ function baseOptions(panel, width, [low, high], extra) {
   const asText = (value) => (panel.unit === "%" ? Math.round(value * 100) + " %" : String(+value.toFixed(2)).replace("-", "−"));
   return {
     width, height: extra.height || 210, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"), legend: { show: false },
-    padding: [14, 8, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, ...(extra.sync ? { sync: { key: extra.sync } } : {}) },
+    padding: [14, 16, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, ...(extra.sync ? { sync: { key: extra.sync } } : {}) },
     scales: { x: { time: true, range: () => [low - DAY * 0.6, high + DAY * 0.6] }, y: { range: extra.range } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, space: 46, incrs: [1, 2, 7, 14, 28].map((n) => n * DAY), values: (u, at) => at.map((s) => dayText(isoDate(s))) },

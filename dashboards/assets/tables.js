@@ -1,5 +1,5 @@
 // Tables and tiles. Everything goes in as text nodes: nothing from the data is ever parsed as markup.
-const SIGNS = { urgent: "▲", warning: "▲", notice: "●", info: "●", watch: "◐", unknown: "?", "on track": "✓" };
+const SIGNS = { urgent: "▲", warning: "▲", notice: "●", info: "●", watch: "◐", unknown: "?", "on track": "✓", discharged: "–" };
 const patientLink = (id) => el("a", { href: "#/patient/" + encodeURIComponent(id), class: "patient" }, id);
 
 function cellContent(field, row, at, zone, panel) {
@@ -35,7 +35,7 @@ function renderTable(panel, data, zoneOf) {
           const shown = valueText(other, row[at[other.name]], zone);
           const words = other.name === "timezone" || other.name === "condition" || other.name === "movement" || other.name === "version" ? shown
             : other.name === "coverage" ? `${shown} known` : `${other.label.toLowerCase()} ${shown}`;
-          return el("span", { class: "under" }, words);
+          return el("span", { class: "under", "data-tip": other.show === "text" ? words : null }, words);
         });
       const cell = el(index === 0 ? "th" : "td", { scope: index === 0 ? "row" : null, class: (numeric(field) ? "num " : "") + "c-" + field.name, "data-label": field.label }, el("div", { class: "cellbox" }, cellContent(field, row, at, zone, panel), below));
       line.append(cell);

@@ -1,10 +1,12 @@
 WITH
     active AS (
-        SELECT patient_id, timezone, therapist_id, condition, monitoring_start, procedure_date, last_heard_at
+        SELECT
+            patient_id, timezone, therapist_id, condition, monitoring_start, procedure_date, last_heard_at,
+            ifNull(discharged_on < toDate($__toTime), 0) AS discharged
         FROM rtm.patients
         WHERE clinic_id IN (${clinic:singlequote})
           AND monitoring_start <= toDate($__toTime) + 1
-          AND (discharged_on IS NULL OR discharged_on >= toDate($__toTime))
+          AND (discharged_on IS NULL OR discharged_on >= toDate($__fromTime))
         ORDER BY monitoring_start DESC
         LIMIT 1 BY patient_id
     ),
@@ -60,19 +62,20 @@ SELECT
     patient_id,
     condition,
     multiIf(
+        discharged, 'discharged',
         rank = 3, 'urgent', rank = 2, 'warning', rank = 1, 'notice',
         missed_streak >= 2 OR silent_days >= 3 OR flare OR residual_deg < -10 OR volume < 0.5, 'watch',
         volume IS NULL, 'unknown',
         'on track'
     ) AS attention,
-    arrayStringConcat(arrayFilter(sign -> sign != '', [
+    if(discharged, '', arrayStringConcat(arrayFilter(sign -> sign != '', [
         ifNull(reasons, ''),
         if(ifNull(rank IS NULL AND missed_streak >= 2, 0), concat(toString(ifNull(missed_streak, 0)), ' missed days in a row'), ''),
         if(ifNull(silent_days >= 3, 0), concat('silent for ', toString(ifNull(silent_days, 0)), ' days'), ''),
         if(ifNull(residual_deg < -10, 0), concat(ifNull(movement, ''), ' ', toString(round(-ifNull(residual_deg, 0))), '° behind its goal'), ''),
         if(ifNull(flare, 0), 'pain flare', ''),
         if(ifNull(rank IS NULL AND volume < 0.5, 0), 'less than half of the plan done', '')
-    ]), ' · ') AS why,
+    ]), ' · ')) AS why,
     since,
     missed_streak,
     silent_days,
@@ -96,6 +99,6 @@ LEFT JOIN today USING (patient_id)
 LEFT JOIN moved USING (patient_id)
 LEFT JOIN hurting USING (patient_id)
 ORDER BY
-    indexOf(['urgent', 'warning', 'notice', 'watch', 'unknown', 'on track'], attention),
+    indexOf(['urgent', 'warning', 'notice', 'watch', 'unknown', 'on track', 'discharged'], attention),
     ifNull(unanswered, 0) DESC, ifNull(missed_streak, 0) DESC, ifNull(silent_days, 0) DESC, ifNull(volume, -1), patient_id
 LIMIT 1000

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PATIENT = "knee-01"
 NUMBER = 11
-CONDITION = "total knee replacement, right: simulated signals"
+CONDITION = "knee replacement, right: simulated signals"
 RATE_HZ = 50
 FLEXION_GOAL = [[7, 80], [14, 90], [49, 110]]
 EXTENSION_GOAL = [[14, 8], [42, 0]]

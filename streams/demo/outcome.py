@@ -72,6 +72,7 @@ class Outcome:
     patients: list[dict[str, Any]]
     alerts: list[dict[str, Any]]
     dead_letters: dict[str, int]
+    duplicates: int
     facts: int
     as_of: str
     places: Places
@@ -118,6 +119,7 @@ class Outcome:
             "adherence": {"volume": self.volume, "days": self.days, "patients": self.patients},
             "alerts": self.alerts,
             "dead_letters": self.dead_letters,
+            "duplicates": self.duplicates,
             "facts": self.facts,
             "as_of": self.as_of,
             "events": str(self.places.events),
@@ -153,7 +155,7 @@ class Outcome:
         if not self.alerts:
             lines.append("Alert        none")
         dead = ", ".join(f"{count} {reason}" for reason, count in sorted(self.dead_letters.items())) or "none"
-        lines += [f"Dead letters {dead}", f"Board        {self.places.board}", "", "Try:"]
+        lines += [f"Duplicates   {self.duplicates}", f"Dead letters {dead}", f"Board        {self.places.board}", "", "Try:"]
         return "\n".join(lines + [f"  {command}" for command in self.commands()])
 
 
@@ -189,6 +191,7 @@ def read_outcome(warehouse: Warehouse, recordings: list[Recording], replayed: Su
         patients=warehouse.query(PATIENTS).records(),
         alerts=warehouse.query(ALERTS).records(),
         dead_letters=dict(sorted(replayed.dead.items())),
+        duplicates=replayed.duplicates,
         facts=replayed.lines,
         as_of=format_instant(replayed.as_of or 0),
         places=places,

@@ -14,7 +14,7 @@ from schemas.instants import DAY_SECONDS, SECOND, format_instant
 from streams.demo.diary import CLINIC, MINUTE, RECORDED, Diary, day_text
 from streams.demo.recordings import RATE_HZ, REPS_A_SET, Recording
 
-CONDITION = "shoulder programme: recorded exercises of a volunteer, made-up dates and reports"
+CONDITION = "shoulder: recorded sets, made-up course"
 SIDES = ("left", "right")
 NAMES = {
     "PEN": ("pendulum", "Pendulum", "pendulum"),

@@ -26,7 +26,7 @@ def rows(days: int = 21, shoulders: int = 10, *, hostile: str = "") -> Iterator[
     """(table, row) of the whole cohort; `hostile` is put wherever free text can stand, and makes a patient of that name."""
     random = Random(4)
     names = [f"spar-{number:02d}" for number in range(1, shoulders + 1)]
-    for index, name in enumerate(names + ["knee-01"] + ([hostile] if hostile else [])):
+    for index, name in enumerate(names + ["knee-01", "spar-left"] + ([hostile] if hostile else [])):
         knee = not name.startswith("spar")
         yield from _patient(name, index, days, knee, random, hostile if name == hostile else "")
     for number in range(7):
@@ -54,7 +54,8 @@ def _patient(name: str, index: int, days: int, knee: bool, random: Random, hosti
     daily: list[tuple[str, int, int, float | None]] = []
     heard: list[bool] = []
     last_heard = None
-    for offset in range(days):
+    left = name == "spar-left"
+    for offset in range(days - 5 if left else days):
         day = start + timedelta(days=offset)
         rest = day.isoweekday() == 7 and not knee
         silent = (index == 3 and offset >= days - 4) or (index == 6 and offset in {8, 9})
@@ -217,7 +218,7 @@ def _patient(name: str, index: int, days: int, knee: bool, random: Random, hosti
             "episode_id": f"{name}/1",
             "timezone": zone,
             "monitoring_start": start.isoformat(),
-            "discharged_on": None,
+            "discharged_on": (TODAY - timedelta(days=5)).isoformat() if left else None,
             "therapeutic_area": "musculoskeletal",
             "condition": hostile or ("Total knee arthroplasty (simulated)" if knee else "Rotator cuff, home exercises (SPAR recordings)"),
             "procedure_date": (start - timedelta(days=3)).isoformat() if knee else None,

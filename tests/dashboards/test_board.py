@@ -107,7 +107,7 @@ def test_hostile_text_stays_data(asked):
 
 def test_every_patient_has_a_course_in_the_page(asked):
     data = embedded(asked.page)
-    assert len(data["patients"]) == 12
+    assert len(data["patients"]) == 13
     assert set(data["rows"]["calendar"]) == set(data["patients"])
     assert data["zones"]["knee-01"] == "Europe/Berlin"
     assert "more are not" not in asked.page
@@ -118,7 +118,7 @@ def test_beyond_the_most_only_the_most_urgent_are_there_and_the_page_says_so(ask
     assert data["patients"] == embedded(asked.page)["patients"][:3]
     assert {"spar-10", HOSTILE} < set(data["patients"])
     assert set(data["rows"]["calendar"]) == set(data["patients"])
-    assert "Only the 3 most urgent patients are in this page; 9 more are not." in asked.page_of_three
+    assert "Only the 3 most urgent patients are in this page; 10 more are not." in asked.page_of_three
 
 
 def test_the_page_says_as_of_when_and_of_which_generation_it_speaks(asked):

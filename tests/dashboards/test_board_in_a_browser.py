@@ -42,19 +42,22 @@ def section(dom, panel):
 def test_operations_is_drawn_with_hostile_text_as_text(drawn):
     dom = drawn()
     worklist = section(dom, "worklist")
-    assert worklist.count("<tr") == 13
+    assert worklist.count("<tr") == 14
     assert "▲" in worklist
+    assert '<a href="#/patient/knee-01" class="patient">knee-01</a>' in worklist
+    assert worklist.count('<span class="hide">not measured</span>') == 11
     assert HOSTILE in unescape(worklist)
     assert "<img" not in dom
     assert dom.count("<canvas") == 2
-    assert section(dom, "adherence_by_patient").count("daycell") == 12 * 21
+    assert section(dom, "adherence_by_patient").count("daycell") == 12 * 21 + 16
     assert "Skip to the board" in dom
 
 
 def test_a_patients_course_is_drawn_from_its_link(drawn):
     dom = drawn("#/patient/knee-01")
     assert re.search(r'<h1 id="patient-name"[^>]*>knee-01</h1>', dom)
-    assert "Europe/Berlin" in dom
+    assert "All times in Europe/Berlin" in dom
+    assert "22 Nov, 09:12" in section(dom, "patient_now")  # 08:12 in UTC
     assert section(dom, "pain").count("<canvas") == 1
     assert dom.split('id="panel-range_of_motion"')[1].split('id="panel-pain"')[0].count("<canvas") == 2
     assert "plan begins" in section(dom, "pain")

@@ -76,6 +76,11 @@ def test_a_resolved_alert_leaves_its_patient_on_track(asked):
     assert (row["attention"], row["why"], row["since"]) == ("on track", "", None)
 
 
+def test_who_was_discharged_stands_last_and_counts_as_nobody_to_call(asked):
+    name, row = list(worklist(asked).items())[-1]
+    assert (name, row["attention"], row["why"]) == ("spar-left", "discharged", "")
+
+
 def test_what_was_not_measured_is_null_and_not_zero(asked):
     row = worklist(asked)["spar-02"]
     assert (row["residual_deg"], row["movement"], row["nrs_max"], row["baseline_nrs"]) == (None, None, None, None)
@@ -83,7 +88,7 @@ def test_what_was_not_measured_is_null_and_not_zero(asked):
 
 def test_the_stat_tiles_agree_with_the_worklist(asked):
     tiles = asked.answers["cohort_now"].records()[0]
-    rows = worklist(asked).values()
+    rows = [row for row in worklist(asked).values() if row["attention"] != "discharged"]
     assert tiles["patients"] == len(rows)
     assert tiles["alert_patients"] == sum(row["open_alerts"] is not None for row in rows)
     assert tiles["missing"] == sum(row["missed_streak"] >= 2 for row in rows)

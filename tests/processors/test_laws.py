@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
-from processors.patient import PatientProcessor
 
+from processors.patient import PatientProcessor
 from processors.policy import Policy
 from processors.processor import Output, Record, Row, Tick
 from processors.store import MemoryStore
@@ -46,10 +46,14 @@ laws = settings(
 
 @dataclass
 class Course:
-    """How records reach the processor: after each fact one of these steps, in turn; ticks are minutes before the last one."""
+    """How records reach the processor: after each fact one of these steps, in turn; ticks are minutes before the last one.
+
+    `early`: whether a tick 100 days before the last one stands first in the log.
+    """
 
     steps: Sequence[str]
     ticks: Sequence[int]
+    early: bool = True
 
 
 STEPS = ["go on", "flush", "tick", "tick and flush", "checkpoint"]
@@ -57,6 +61,7 @@ courses = st.builds(
     Course,
     st.lists(st.sampled_from(STEPS), min_size=1, max_size=8),
     st.lists(st.sampled_from(BACK), max_size=6).map(lambda back: sorted(back, reverse=True)),
+    st.sampled_from([True] * 9 + [False]),
 )
 
 
@@ -86,6 +91,8 @@ class Run:
 def run(facts: Iterable[Fact], now: int, course: Course | None = None) -> Run:
     """Fold the facts by a course, then the last tick."""
     made = Run()
+    if course is None or course.early:
+        made.fold(Tick(now - 100 * DAY_SECONDS * SECOND))
     steps = cycle(course.steps if course else ["go on"])
     ticks = [now - back * MINUTE for back in (course.ticks if course else [])]
     for fact in facts:
@@ -176,7 +183,7 @@ def test_any_batching_ends_equal_to_the_rules_from_scratch(history: History, cou
     made = run(history.facts, history.now, course)
     expected = reference.tables(history.facts, history.now, policy=POLICY)
     index = {position: index for index, position in enumerate(made.at)}
-    note(f"steps {course.steps} ticks {course.ticks}")
+    note(str(course))
     check(expected, content(made.out.rows), history)
     assert [(index[dead.position], dead.reason) for dead in made.out.dead] == reference.dead_letters(history.facts, POLICY), describe(
         history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache
 
 import msgspec
@@ -63,7 +64,7 @@ def chunk(seq, samples, t0, *, subject="p1", session="s1", kind="angle", last=Fa
 def cut(samples, edges, *, last=True, recorded=None, **more):
     """The chunks of a recording cut before each of `edges`."""
     edges = [0, *edges, len(samples)]
-    pairs = list(zip(edges, edges[1:], strict=False))
+    pairs = list(itertools.pairwise(edges))
     return [
         chunk(seq, samples[a:b], T0 + a * SECOND // HZ, last=last and seq == len(pairs) - 1, recorded=recorded, **more)
         for seq, (a, b) in enumerate(pairs)

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from schemas.codecs import decode_line, read_lines
+
 pytestmark = pytest.mark.slow
 
 RTM = (sys.executable, "-c", "from streams.cli import main; main()")
@@ -73,6 +75,16 @@ def test_the_cohort_is_a_mix_of_met_partial_missed_and_unknown_days(outcome: dic
     assert patients["spar-08"]["unknown"] == 3
     assert patients["spar-05"]["partial"] > 0
     assert patients["spar-01"]["missed"] == patients["spar-01"]["unknown"] == 0
+    assert patients["spar-10"] | {"completed_reps": 0} == patients["spar-03"] | {"patient_id": "spar-10", "completed_reps": 0}
+
+
+def test_uploads_twice_and_a_retracted_report_change_nothing(outcome: dict[str, Any], home: Path):
+    again = [line for _, line in read_lines(outcome["events"])]
+    assert outcome["facts"] == len(again)
+    assert outcome["duplicates"] == sum(fact.id.startswith("spar-02-internal-rotation-") for fact in map(decode_line, again)) // 2 > 0
+    worst = "SELECT max(nrs_max) AS worst FROM pain_daily WHERE patient_id = 'spar-01'"
+    done = rtm("sql", "--warehouse", outcome["warehouse"], "--json", worst, folder=home)
+    assert json.loads(done.stdout)["worst"] < 9
 
 
 def test_nothing_was_unusable_and_the_board_is_there(outcome: dict[str, Any], home: Path):

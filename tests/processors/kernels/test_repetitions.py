@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def count(kind, samples, cuts=(), flags=None):
     samples = np.ascontiguousarray(samples, np.float32)
     all_times, all_values = [], []
     edges = [0, *cuts, len(samples)]
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in itertools.pairwise(edges):
         times, values = np.zeros((len(samples) // 2 + 2, 4), np.int64), np.zeros((len(samples) // 2 + 2, 3))
         found = step(floats, ints, T0, first, PERIOD, samples[first:last], (flags or {}).get(first, 0), times, values)
         all_times.append(times[:found])
