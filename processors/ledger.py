@@ -421,20 +421,28 @@ class Ledger:
         if now <= before:
             return
         self.changed = True
+        coming = self._coming(now) if self.timeline else []
+        linked = {day for entry in coming for day in self._touched_by(entry)}
         head.now = now
         if not self.timeline:
             return
         today = self.today
+        if head.today is None or today - head.today > LONG_SILENCE:
+            self.recount(redate=False)
         if head.today != today:
             head.stale.care = head.stale.care or any(isinstance(x, Setup | Minutes) for x in head.structural)
             self._forget_days()
+        linked |= {day for entry in coming for day in self._touched_by(entry)}
         first = min(head.today if head.today is not None else today, today) - 2
-        if first < today - LONG_SILENCE:
-            self.recount(redate=False)
-        else:
-            days = range(first, today + 1)
-            self._stale({near for day in days if head.today is None or day > head.today for near in chain(self, day)} | set(days))
+        self._stale(linked | set(range(max(first, today - LONG_SILENCE), today + 1)))
         head.today = today
+
+    def _coming(self, now: int) -> list[Dated]:
+        """The facts of days that begin by `now`: until then they were not there."""
+        today, before = self.timeline.day_of(now), self.head.today if self.head.today is not None else self.today
+        weeks = range(week_of(self.head.now) - 1, week_of(now + FARTHEST) + 2) if self.head.now else ()
+        found = [self._indexed(number) for number in weeks if number in self.head.weeks]
+        return [entry for index in found for day in range(before + 1, today + 1) for entry in index.get(day, ()) if not entry.retracted]
 
     def restate(self, shown: Callable[[AnyEntry], str]) -> Iterator[AnyEntry]:
         """Every entry whose row in `events` says something else than holds now (`shown` gives the clinic), brought up to date."""

@@ -83,6 +83,7 @@ class Sessions:
         self._limit = limit
         self._decoded: OrderedDict[Name, Session] = OrderedDict()
         self._changed: set[Name] = set()
+        self._fresh: tuple[Name, Chunk] | None = None
 
     @staticmethod
     def _key(prefix: bytes, name: Name) -> bytes:
@@ -129,6 +130,7 @@ class Sessions:
         """Keep a chunk (None: it took its key and wasn't admitted)."""
         session = self.edit(name)
         session.seen.add(seq)
+        self._fresh = None if chunk is None else (name, chunk)
         if session.folded:
             self._store.put(self._key(b"k/", name), pack(self._digests(name) | {seq: digest}))
         else:
@@ -142,6 +144,8 @@ class Sessions:
 
     def chunk(self, name: Name, seq: int) -> Chunk:
         """An admitted chunk that is held."""
+        if self._fresh is not None and self._fresh[0] == name and self._fresh[1].seq == seq:
+            return self._fresh[1]
         chunk = self._held(name, seq)[1]
         if chunk is None:
             raise KeyError("a chunk that was not admitted is not held")

@@ -134,7 +134,7 @@ def plans(draw: st.DrawFn, world: World) -> list[Draft]:
         data["effective_to"] = format_day(draw(days(world)))
     if draw(st.booleans()):
         data["medications"] = [
-            {"medication_id": name, "doses_per_day": draw(st.integers(1, 2)), "days_of_week": draw(weekdays)}
+            {"medication_id": name, "doses_per_day": draw(st.integers(0, 2)), "days_of_week": draw(weekdays)}
             for name in draw(st.lists(st.sampled_from(["m1", "m2"]), max_size=2))
         ]
     if draw(st.booleans()):
@@ -195,7 +195,9 @@ def _motion(draw: st.DrawFn, session: str, derivation: int, start: int) -> list[
         low = draw(st.integers(-10, 20))
         high = low + draw(st.integers(0, 60))
         begins = start + number * 2 * SECOND
-        angles = {"min_deg": low, "max_deg": high, "rom_deg": high - low} if draw(st.integers(0, 4)) else {}
+        angles = {"min_deg": low, "max_deg": high, "rom_deg": high - low}
+        for absent in draw(st.sampled_from([[], [], [], ["rom_deg"], ["min_deg"], ["max_deg", "rom_deg"], list(angles)])):
+            del angles[absent]
         flags = draw(st.sampled_from([[], [], [], ["gap"], ["outlier"], ["smoothed"]]))
         data = {**whose, "session_start": format_instant(start), "rep": number, "start_time": format_instant(begins)}
         data |= {"duration_s": 1.5, "flags": flags, **angles}

@@ -112,13 +112,13 @@ def histories(draw: st.DrawFn, subject: str = "P", largest: int = 14) -> History
     now_day = world.base + draw(st.sampled_from([0, 1, 2, world.span // 2, world.span, world.span + 1, world.span + 5, world.span + 20]))
     hour, minute = draw(st.sampled_from([(12, 0), (0, 0), (5, 59), (6, 0), (7, 0), (23, 59)]))
     now = local_instant(world.zone, now_day, hour, minute)
-    for number in range(draw(st.sampled_from([0, 0, 1, 2, 4]))):
+    for number in range(draw(st.sampled_from([0, 0, 1, 2, 4])) if facts else 0):
         target = draw(st.sampled_from(facts))
         time = draw(instants(world))
         data = {"fact_source": target.source, "fact_id": target.id}
         facts.append(make_fact("fact.retracted", subject, "/staff", f"r{number}", time, data))
     facts = _ordered(draw, facts)
-    for _ in range(draw(st.integers(0, 3))):
+    for _ in range(draw(st.integers(0, 3)) if facts else 0):
         facts.insert(draw(st.integers(0, len(facts))), _altered(draw, draw(st.sampled_from(facts))))
     return History(facts, now)
 

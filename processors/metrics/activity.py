@@ -14,7 +14,7 @@ def rows(facts: DayFacts) -> Rows:
     for entry in facts.entries:
         if isinstance(entry, Activity):
             for name, value in entry.values.items():
-                found.setdefault((entry.activity, name), []).append((*entry.age, value, entry.end - entry.at))
+                found.setdefault((entry.activity, name), []).append((*entry.age, value, max(0, entry.end - entry.at)))
     made: Rows = {}
     for (kind, name), items in sorted(found.items()):
         items.sort()
