@@ -11,10 +11,11 @@ import uuid
 
 import orjson
 
+from processors.archive import OpenAlert
 from processors.calendar import day_start
 from processors.entries import AnyEntry, Exercise, Heard, Note, Rep, Session
 from processors.episodes import Episode
-from processors.ledger import Ledger, OpenAlert
+from processors.ledger import Ledger
 from processors.packs import AlertRule, alert_rules
 from processors.policy import Policy
 from processors.processor import Output, Row, Transition, revision

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 
+from processors.archive import Strip
 from processors.days import DayFacts
 from processors.entries import Minutes, Setup
 from processors.episodes import Episode
-from processors.ledger import Ledger, Strip
+from processors.ledger import Ledger
 from processors.metrics import KEY_COLUMNS, Rows, activity, adherence, billing, medication, outcomes, pain, patients, rom, sessions
 from processors.policy import Policy
 from processors.processor import Output, Row, revision
@@ -56,6 +57,23 @@ class Issue:
         ledger.settled()
         self._days(days, everything=everything, care=stale.care)
         self._emit()
+
+    def erase(self) -> None:
+        """Every row of the patient once more, as deleted: the rows by day, the rows by patient, his events, his alerts."""
+        ledger, head = self.ledger, self.ledger.head
+        for number in sorted(head.strips):
+            strip = ledger.strips.edit(number)
+            for day in sorted(strip.issued):
+                for table in sorted(strip.issued.get(day, ())):
+                    self._cell(strip, day, table, {}, "", 0)
+        for table in sorted(head.issued):
+            self._table(table, {})
+        self._emit()
+        gone = {"clinic_id": "", "updated_at": format_instant(head.newest_recorded)}
+        for entry in ledger.entries():
+            self._row("events", {"source": entry.source, "event_id": entry.id, **gone}, deleted=1)
+        for name in sorted(head.alerts):
+            self._row("alerts", {"alert_id": name, **gone}, deleted=1)
 
     # -- which days ---------------------------------------------------------------------------------------------------------------
 

@@ -14,22 +14,22 @@ import msgspec
 import orjson
 
 from processors import alerts
+from processors.archive import NOWHERE
 from processors.calendar import day_start
 from processors.entries import AnyEntry, Heard, latest_instant, make_entry
 from processors.issue import Issue
-from processors.ledger import NOWHERE, Ledger
+from processors.ledger import Ledger
 from processors.policy import Policy
 from processors.processor import DeadLetter, Output, Record, Row, Tick, revision
 from processors.shelf import pack, unpack
 from processors.store import StateStore
 from schemas.content import content_digest, fact_key
-from schemas.events import Report, modality
+from schemas.events import FORGOTTEN, Report, modality
 from schemas.facts import Fact, Reason
 from schemas.instants import DAY_SECONDS, SECOND, format_instant
 
 AHEAD = DAY_SECONDS * SECOND
 """How far a fact may lie after its recorded time."""
-FORGOTTEN = "rtm.patient.forgotten.v1"
 LIVE = 4096
 """How many patients' ledgers stay decoded between checkpoints."""
 HOUR = 3600 * SECOND
@@ -191,7 +191,19 @@ class PatientProcessor:
         if ledger.head.forgotten:
             self._refuse(out, position, "forgotten", "the subject was erased on request", fact)
             return
+        if fact.type == FORGOTTEN:
+            self._forget(ledger, position, out)
+            return
         self._admit(ledger, fact, entry, key, content, position, out)
+
+    def _forget(self, ledger: Ledger, position: int, out: Output) -> None:
+        """Erase a patient: every row once more as deleted, the state dropped; what stays is that he was forgotten."""
+        ledger.head.position = position
+        Issue(ledger, self.policy, out).erase()
+        ledger.forget()
+        self._touched.pop(ledger.subject, None)
+        self._calendar.set(ledger.subject, None)
+        out.applied += 1
 
     def _judge(self, fact: Fact, entry: AnyEntry) -> tuple[Reason, str] | None:
         if fact.derived:

@@ -6,7 +6,7 @@ without harm to what the newer code wrote.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
 import msgspec
@@ -77,7 +77,7 @@ class Shelf(Generic[T]):
         if number not in self._changed:
             self._parts.pop(number, None)
 
-    def erase(self, numbers: Iterator[int]) -> None:
+    def erase(self, numbers: Iterable[int]) -> None:
         """Delete parts from memory and store."""
         for number in numbers:
             self._parts.pop(number, None)

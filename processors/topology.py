@@ -2,7 +2,8 @@
 
     rtm.sensor.v1 ──▶ motion ──▶ rtm.events.v1 ──▶ patient ──▶ rtm.metrics.v1, rtm.alerts.v1
 
-A chunk goes to `motion`; every other fact, those that motion derives, and the ticks as motion forwards them go to `patient`.
+A chunk goes to `motion`; every other fact, those that motion derives, and the ticks as motion forwards them go to `patient`; the request to
+forget a patient goes to both.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from processors.patient import PatientProcessor
 from processors.policy import Policy
 from processors.processor import Output, Processor, Record, Tick
 from processors.store import StateStore
-from schemas.events import CHUNK
+from schemas.events import CHUNK, FORGOTTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Pipeline:
         """Fold one record through the stage it belongs to, and what motion makes of it through the next."""
         item = record.item
         if not isinstance(item, Tick) and item.type != CHUNK:
+            if item.type == FORGOTTEN:
+                self.motion.fold(record, Output())
             self.patient.fold(record, out)
             return
         made = Output()

@@ -573,6 +573,7 @@ EVENT_MODELS: dict[str, type[CloudEvent]] = {
 
 CHUNK = "rtm.sensor.chunk.v1"
 TICK = "rtm.clock.tick.v1"
+FORGOTTEN = "rtm.patient.forgotten.v1"
 MOTION_SOURCE = "/rtm/motion"
 
 

@@ -6,12 +6,14 @@ A bad value is told by its variable's name and what it must be, never by the val
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.policy import Policy
+from schemas.topics import PARTITIONS
+from streams.kafka_jars import default_jars
 
 MEBIBYTE = 1 << 20
 
@@ -38,6 +40,15 @@ class Settings(BaseSettings):
     session_silence_s: Annotated[PositiveInt, Field(description="a session closes this long after its last chunk, s")] = 600
     session_hold: Annotated[PositiveInt, Field(description="how long a closed session's chunks are held for late ones, s")] = 48 * 3600
     live_interaction_per_code: Annotated[bool, Field(description="bill one live interaction per management code, not per month")] = False
+    kafka: Annotated[str, Field(description="where Kafka answers, host:port, several by commas")] = "127.0.0.1:9092"
+    kafka_folder: Annotated[Path, Field(description="the folder of the Kafka that rtm kafka runs here")] = Path(".rtm/kafka")
+    kafka_jars: Annotated[Path, Field(description="where that Kafka's jars are kept; fetched once where it holds none")] = Field(
+        default_factory=default_jars
+    )
+    partitions: Annotated[PositiveInt, Field(description="partitions of a topic that is made; never changes in place")] = PARTITIONS
+    group: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$", description="the name of the live workers' group")] = "rtm"
+    generation: Annotated[PositiveInt, Field(description="the number of the live group's generation")] = 1
+    clock: Annotated[Literal["wall", "log"], Field(description="who writes the ticks: wall the worker, log whoever sends")] = "wall"
     max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
 
     def policy(self, generation: int = 1) -> Policy:

@@ -4,8 +4,6 @@ The turns are sought in the angle after a light low-pass; the hysteresis follows
 repetition, and the noise as the second differences show it. No parameter knows an exercise.
 """
 
-
-
 from __future__ import annotations
 
 import numpy as np

@@ -5,8 +5,6 @@ pseudo-angle that leaks only while the segment moves, so that a rest or a hold k
 sought in the pseudo-angle; the hysteresis follows its spread over the last seconds. The gyroscope's bias is learnt at rest.
 """
 
-
-
 from __future__ import annotations
 
 import numpy as np

@@ -5,8 +5,6 @@ hysteresis `h` (which the front ends adapt to the signal). Two swings, away and 
 one int64 array, carried from sample to sample: how samples are cut into calls can't show. Times are integer nanoseconds.
 """
 
-
-
 from __future__ import annotations
 
 import numpy as np

@@ -1,0 +1,38 @@
+"""Erasure: after `patient.forgotten` every row that was issued is issued as deleted, the state is gone, and later facts are refused."""
+
+from __future__ import annotations
+
+from processors.patient import PatientProcessor
+from processors.policy import Policy
+from processors.processor import Output, Record, Tick
+from processors.store import MemoryStore
+from schemas.codecs import make_fact
+from schemas.rows import TABLES
+from tests.processors.test_alerts import START, at, done, heard
+
+
+def fold(processor: PatientProcessor, items: list, position: int = 0) -> Output:
+    out = Output()
+    for i, item in enumerate(items):
+        processor.fold(Record(position + i, item), out)
+    processor.flush(out)
+    processor.save()
+    return out
+
+
+def test_nothing_of_a_forgotten_patient_stays_and_nothing_more_is_taken() -> None:
+    store = MemoryStore()
+    processor = PatientProcessor(Policy(), store)
+    before = fold(processor, [Tick(at(1, 1)), *START, heard(3), heard(4), Tick(at(6))])
+    forgotten = make_fact("rtm.patient.forgotten.v1", "p", "/ehr", "request", at(6), {"request_id": "r"})
+    erased = fold(processor, [forgotten], 100)
+    later = fold(processor, [done(6)], 200)
+
+    rows = {}
+    for row in before.rows + erased.rows:
+        rows[row.table, tuple(row.values[column] for column in TABLES[row.table].key)] = row.values["deleted"]
+    assert {table for table, _ in rows} >= {"events", "sessions", "adherence_daily", "adherence_window", "patients", "alerts"}
+    assert set(rows.values()) == {1}
+    assert [(x.reason, x.position) for x in later.dead] == [("forgotten", 200)]
+    assert not any(b"done-1" in blob or b"Berlin" in blob for blob in store.blobs.values())
+    assert [key for key in store.blobs if key.startswith(b"patient/")] == [b"patient/h/p"]
