@@ -13,6 +13,7 @@ import orjson
 
 from processors.archive import OpenAlert
 from processors.calendar import day_start
+from processors.days import NEAR, chain
 from processors.entries import AnyEntry, Exercise, Heard, Note, Rep, Session
 from processors.episodes import Episode
 from processors.ledger import Ledger
@@ -52,7 +53,8 @@ class Streak:
 def decides(ledger: Ledger, entry: AnyEntry) -> bool:
     """Whether an alert can depend on a fact that is about to be added.
 
-    A day that isn't over can't open an alert, it can only resolve one; one more sign of life of a day that was heard already does neither.
+    A day that isn't over can't open an alert, it can only resolve one, unless its sessions pair with those of another day; one more sign of
+    life of a day that was heard already does neither.
     """
     if isinstance(entry, Note):
         return False
@@ -61,11 +63,14 @@ def decides(ledger: Ledger, entry: AnyEntry) -> bool:
     day = ledger.timeline.day_of(entry.at)
     episode = ledger.timeline.episode_of(day)
     if episode is None or (ledger.head.now < episode.over_at(day) and all(x.status == "resolved" for x in ledger.head.alerts.values())):
-        return isinstance(entry, Session | Rep | Exercise) and ledger.names_known_session(entry)
-    if isinstance(entry, Session | Exercise):
-        return True
-    summary = ledger.summary(day)
-    return summary is None or not summary.adherence.heard
+        return isinstance(entry, Session | Rep | Exercise) and (ledger.names_known_session(entry) or _near_midnight(ledger, day, entry.at))
+    return isinstance(entry, Session | Exercise) or not ledger.current(day).adherence.heard
+
+
+def _near_midnight(ledger: Ledger, day: int, at: int) -> bool:
+    """Whether an instant may pair with one of another day."""
+    begins, ends = ledger.bounds(day)
+    return at < begins + NEAR or at >= ends - NEAR or len(chain(ledger, day)) > 1
 
 
 def evaluate(ledger: Ledger, policy: Policy, at: int, out: Output) -> None:

@@ -1,6 +1,6 @@
 """The laws of the fold: what the patient stage issues, however its records come, is what the contract's rules give from scratch.
 
-`RTM_EXAMPLES` sets the number of examples a law (default 60); `RTM_EXAMPLES=5000 pytest tests/processors/test_laws.py` for a long run.
+`RTM_EXAMPLES` sets the number of examples a law (default 100); `RTM_EXAMPLES=5000 pytest tests/processors/test_laws.py` for a long run.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BACK = [0, 1, 359, 361, 720, 1440, 2880, 14_400, 43_200, 86_400]
 POLICY = Policy()
 
 laws = settings(
-    max_examples=int(os.environ.get("RTM_EXAMPLES", "60")),
+    max_examples=int(os.environ.get("RTM_EXAMPLES", "100")),
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
@@ -233,3 +233,15 @@ def test_patients_do_not_touch_each_other(one: History, other: History, course: 
     if abs(one.now - other.now) < 100 * DAY_SECONDS * SECOND:
         made = run(history.facts, history.now, course)
         check(reference.tables(history.facts, history.now, policy=POLICY), content(made.out.rows), history)
+
+
+@laws
+@given(histories(largest=8), courses, st.integers(0, 40))
+def test_a_forgotten_patient_has_no_rows_and_what_comes_later_is_a_dead_letter(history: History, course: Course, where: int) -> None:
+    request = make_fact("patient.forgotten", "P", "/staff", "forget", history.now, {"request_id": "q1"})
+    facts = [*history.facts[:where], request, *history.facts[where:]]
+    made = run(facts, history.now, course)
+    check({name: {} for name in reference.NAMES}, content(made.out.rows), History(facts, history.now))
+    index = {position: index for index, position in enumerate(made.at)}
+    dead_letters = [(index[dead.position], dead.reason) for dead in made.out.dead]
+    assert dead_letters == reference.dead_letters(facts, POLICY), describe(History(facts, history.now))
