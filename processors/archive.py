@@ -71,10 +71,15 @@ class Bucket(msgspec.Struct, array_like=True):
 
 
 class Strip(msgspec.Struct, array_like=True):
-    """One week of days: their summaries, and the digests of the rows issued by day and table."""
+    """The summaries of a week of days."""
 
     days: dict[int, DaySummary] = {}
-    issued: dict[int, dict[str, dict[str, bytes]]] = {}
+
+
+class Issued(msgspec.Struct, array_like=True):
+    """The digests of the rows issued for a week of days, by day, table and key."""
+
+    days: dict[int, dict[str, dict[str, bytes]]] = {}
 
 
 class Stale(msgspec.Struct, array_like=True):
@@ -130,6 +135,7 @@ class Archive:
         self._weeks = Shelf(store, b"patient/w/" + name + b"/", Week, Week)
         self._ids = Shelf(store, b"patient/i/" + name + b"/", Bucket, Bucket)
         self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip)
+        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued)
         self._timeline: Timeline | None = None
         self._plans: PlanBook | None = None
         self._retracted: set[tuple[str, str]] | None = None
@@ -137,7 +143,7 @@ class Archive:
         self._standing: dict[str, Sensed | None] = {}
         self._standing_reports: dict[str, Exercise | None] = {}
         self._counted: dict[int, list[Dated]] = {}
-        self._fresh: dict[int, DaySummary] = {}
+        self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
         self.changed = False
 
     # -- identity -----------------------------------------------------------------------------------------------------------------
@@ -263,14 +269,20 @@ class Archive:
         strip = self.strips.get(day // 7)
         return strip.days.get(day) if strip else None
 
+    def examine(self, day: int) -> tuple[DayFacts, DaySummary]:
+        """The facts of a day in an episode and their summary, as of now."""
+        found = self._fresh.get(day)
+        if found is None:
+            facts = self.facts_of(day)
+            found = self._fresh[day] = (facts, summarise(facts, self.plans.of(day)))
+        return found
+
     def current(self, day: int) -> DaySummary:
         """The summary of a day in an episode as of now, whether it was issued or not."""
         stale = self.head.stale
         if not stale.everything and day not in stale.days and (known := self.summary(day)) is not None:
             return known
-        if day not in self._fresh:
-            self._fresh[day] = summarise(self.facts_of(day), self.plans.of(day))
-        return self._fresh[day]
+        return self.examine(day)[1]
 
     def settled(self) -> None:
         """Everything stale is issued."""

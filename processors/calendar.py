@@ -9,12 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from schemas.instants import DAY_SECONDS, EPOCH_ORDINAL, SECOND
+from schemas.instants import EPOCH_ORDINAL, SECOND
 from schemas.zones import load_zone
 
 QUARTER = 900
-"""Every zone's offset is a multiple of 15 minutes since 1973; before, each second is dated for itself."""
-QUARTERS_SINCE = 3 * 365 * DAY_SECONDS
 GRACE = 6 * 3600 * SECOND
 """How long after its end a day is over: what the patient did late in the evening may still be on its way."""
 
@@ -28,20 +26,22 @@ def _local(zone: ZoneInfo, seconds: int) -> int:
     return (_EPOCH + timedelta(seconds=seconds)).astimezone(zone).toordinal() - EPOCH_ORDINAL
 
 
-@lru_cache(200_000)
-def _quarter_day(zone: str, quarter: int) -> int:
-    return _local(load_zone(zone), quarter * QUARTER)
+@lru_cache(20_000)
+def _quarter_day(zone: str, quarter: int) -> int | None:
+    """The date of a whole quarter of an hour, None when it has two: clocks may turn at one minute past midnight."""
+    here, first = load_zone(zone), quarter * QUARTER
+    day = _local(here, first)
+    return day if _local(here, first + QUARTER - 1) == day else None
 
 
 def local_day(zone: str, instant: int) -> int:
     """The local date (day number) of an instant in an IANA zone."""
     seconds = instant // SECOND
-    if seconds >= QUARTERS_SINCE:
-        return _quarter_day(zone, seconds // QUARTER)
-    return _local(load_zone(zone), seconds)
+    day = _quarter_day(zone, seconds // QUARTER)
+    return _local(load_zone(zone), seconds) if day is None else day
 
 
-@lru_cache(50_000)
+@lru_cache(20_000)
 def day_start(zone: str, day: int) -> int:
     """The first instant (ns) whose local date is `day` or later: midnight, or the end of a gap that swallowed midnight."""
     here = load_zone(zone)

@@ -120,14 +120,21 @@ def chain(source: Source, day: int) -> range:
     def starts(number: int) -> list[int]:
         return [entry.at for entry in source.counted_on(number) if type(entry) is Session or type(entry) is Exercise]
 
+    def beside(number: int, step: int) -> int:
+        """The next date in one direction that has any time at all: a zone may skip one."""
+        number += step
+        while source.bounds(number)[0] == source.bounds(number)[1]:
+            number += step
+        return number
+
     first = last = day
     here = starts(day)
     while here and min(here) < source.bounds(first)[0] + NEAR:
-        first -= 1
+        first = beside(first, -1)
         here = starts(first)
     here = starts(day)
     while here and max(here) >= source.bounds(last)[1] - NEAR:
-        last += 1
+        last = beside(last, 1)
         here = starts(last)
     return range(first, last + 1)
 

@@ -300,8 +300,3 @@ _MAKE: dict[type[e.Data], Callable[[Fact, Any], AnyEntry]] = {
 def make_entry(fact: Fact) -> AnyEntry:
     """The ledger's entry of a fact."""
     return _MAKE.get(type(fact.data), _note)(fact, fact.data)
-
-
-def latest_instant(entry: AnyEntry) -> int:
-    """The latest of the instants that date a fact: what may not lie more than 24 hours after its recorded time."""
-    return max(entry.time, entry.at, entry.start) if isinstance(entry, Rep) else max(entry.time, entry.at)

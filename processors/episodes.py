@@ -54,7 +54,6 @@ class Timeline:
             self.episodes.append(Episode(entry, end, entry.start, last))
         self._starts = [episode.first for episode in self.episodes]
         self._only_zone = self.episodes[0].enrolled.zone if len({x.enrolled.zone for x in self.episodes}) == 1 else None
-        self._days: dict[int, Episode | None] = {}
 
     def __bool__(self) -> bool:
         return bool(self.episodes)
@@ -75,12 +74,11 @@ class Timeline:
 
     def episode_of(self, day: int) -> Episode | None:
         """The episode that a day belongs to, or None."""
-        if day in self._days:
-            return self._days[day]
         i = bisect_right(self._starts, day) - 1
-        found = self.episodes[i] if i >= 0 and day <= self.episodes[i].last else None
-        self._days[day] = found
-        return found
+        if i < 0:
+            return None
+        found = self.episodes[i]
+        return found if day <= found.last else None
 
     def coming_after(self, day: int) -> Episode | None:
         """The next episode to begin after a day that is in none."""

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 
-from processors.archive import Strip
 from processors.days import DayFacts
 from processors.entries import Minutes, Setup
 from processors.episodes import Episode
@@ -20,7 +19,7 @@ from processors.ledger import Ledger
 from processors.metrics import KEY_COLUMNS, Rows, activity, adherence, billing, medication, outcomes, pain, patients, rom, sessions
 from processors.policy import Policy
 from processors.processor import Output, Row, revision
-from processors.summary import DaySummary, ScoreSeen, summarise
+from processors.summary import DaySummary, ScoreSeen
 from schemas.instants import format_day, format_instant, parse_day
 
 MOVING = frozenset({"reps", "sessions"})
@@ -41,6 +40,9 @@ class Issue:
         self._upserts: dict[tuple[str, str], dict[str, Any]] = {}
         self._gone: dict[tuple[str, str], dict[str, Any]] = {}
         self._heard_changed = False
+        head = ledger.head
+        issued_at = format_instant(max(head.now, head.newest_recorded))
+        self._bookkeeping = {"revision": revision(policy.generation, head.position), "issued_at": issued_at}
 
     def run(self) -> None:
         """Issue what is stale."""
@@ -54,18 +56,17 @@ class Issue:
         if everything:
             days |= self._all_days()
             ledger.head.heard = {}
-        ledger.settled()
         self._days(days, everything=everything, care=stale.care)
+        ledger.settled()
         self._emit()
 
     def erase(self) -> None:
         """Every row of the patient once more, as deleted: the rows by day, the rows by patient, his events, his alerts."""
         ledger, head = self.ledger, self.ledger.head
         for number in sorted(head.strips):
-            strip = ledger.strips.edit(number)
-            for day in sorted(strip.issued):
-                for table in sorted(strip.issued.get(day, ())):
-                    self._cell(strip, day, table, {}, "", 0)
+            issued = ledger.issued.get(number)
+            for day in sorted(issued.days) if issued else ():
+                self._empty(day)
         for table in sorted(head.issued):
             self._table(table, {})
         self._emit()
@@ -86,7 +87,9 @@ class Issue:
         days: set[int] = set()
         for number in ledger.head.strips:
             if (strip := ledger.strips.get(number)) is not None:
-                days |= strip.days.keys() | strip.issued.keys()
+                days |= strip.days.keys()
+            if (issued := ledger.issued.get(number)) is not None:
+                days |= issued.days.keys()
         if ledger.timeline:
             today, oldest = ledger.today, self._oldest
             for episode in ledger.episodes():
@@ -149,29 +152,26 @@ class Issue:
         ledger = self.ledger
         if episode is None:
             strip = ledger.strips.get(day // 7)
-            if strip is not None and (day in strip.days or day in strip.issued):
-                strip = ledger.strips.edit(day // 7)
-                strip.days.pop(day, None)
-                for table in list(strip.issued.get(day, ())):
-                    self._cell(strip, day, table, {}, "", 0)
+            if strip is not None and day in strip.days:
+                ledger.strips.edit(day // 7).days.pop(day)
+            self._empty(day)
             return None
-        facts, plan = ledger.facts_of(day), ledger.plans.of(day)
-        summary = summarise(facts, plan)
+        plan = ledger.plans.of(day)
+        facts, summary = ledger.examine(day)
         self._facts[day] = facts
         ledger.head.strips.add(day // 7)
-        strip = ledger.strips.edit(day // 7)
-        strip.days[day] = summary
+        ledger.strips.edit(day // 7).days[day] = summary
         clinic, recorded = episode.enrolled.clinic_id, max(summary.recorded, plan.recorded, episode.enrolled.recorded)
-        self._cell(strip, day, "sessions", sessions.session_rows(facts), clinic, recorded)
-        self._cell(strip, day, "reps", sessions.rep_rows(facts), clinic, recorded)
-        self._cell(strip, day, "adherence_daily", adherence.daily_rows(facts, plan, summary), clinic, recorded)
-        self._cell(strip, day, "activity_daily", activity.rows(facts), clinic, recorded)
+        self._cell(day, "sessions", sessions.session_rows(facts), clinic, recorded)
+        self._cell(day, "reps", sessions.rep_rows(facts), clinic, recorded)
+        self._cell(day, "adherence_daily", adherence.daily_rows(facts, plan, summary), clinic, recorded)
+        self._cell(day, "activity_daily", activity.rows(facts), clinic, recorded)
         return summary
 
     def _rom_rows(self, day: int, episode: Episode) -> Rows:
         summary = self.ledger.summary(day)
-        strip = self.ledger.strips.get(day // 7)
-        issued = strip is not None and "rom_daily" in strip.issued.get(day, ())
+        week = self.ledger.issued.get(day // 7)
+        issued = week is not None and "rom_daily" in week.days.get(day, ())
         if day not in self._facts and not issued and not (summary and summary.attained):
             return {}
         facts = self._facts.get(day) or self.ledger.facts_of(day)
@@ -189,29 +189,38 @@ class Issue:
             summary = ledger.summary(day)
             if summary is None:
                 continue
-            strip = ledger.strips.edit(day // 7)
             recorded = max(summary.recorded, ledger.head.newest_recorded if day == first_touched else 0, episode.enrolled.recorded)
-            self._cell(strip, day, table, rows(day, episode), episode.enrolled.clinic_id, recorded)
+            self._cell(day, table, rows(day, episode), episode.enrolled.clinic_id, recorded)
 
-    def _cell(self, strip: Strip, day: int, table: str, rows: Rows, clinic: str, recorded: int) -> None:
+    def _cell(self, day: int, table: str, rows: Rows, clinic: str, recorded: int) -> None:
         """Issue the rows of one table and day."""
-        tables = strip.issued.setdefault(day, {})
-        issued = tables.pop(table, {})
-        if kept := self._compare(table, day, issued, {key: {**values, "clinic_id": clinic} for key, values in rows.items()}, recorded):
-            tables[table] = kept
-        if not tables:
-            del strip.issued[day]
+        week = self.ledger.issued.get(day // 7)
+        before = week.days.get(day, {}).get(table, {}) if week else {}
+        for values in rows.values():
+            values["clinic_id"] = clinic
+        after = self._compare(table, day, before, rows, recorded)
+        if after != before:
+            tables = self.ledger.issued.edit(day // 7).days.setdefault(day, {})
+            if after:
+                tables[table] = after
+            else:
+                tables.pop(table, None)
+
+    def _empty(self, day: int) -> None:
+        """Take back every row of a day."""
+        week = self.ledger.issued.get(day // 7)
+        for table in sorted(week.days.get(day, ())) if week else ():
+            self._cell(day, table, {}, "", 0)
 
     def _compare(self, table: str, day: int | None, issued: dict[str, bytes], rows: Rows, recorded: int) -> dict[str, bytes]:
         """What differs from what was issued; the digests of what holds now."""
         kept: dict[str, bytes] = {}
+        updated = format_instant(recorded) if rows else ""
         for key, values in rows.items():
             kept[key] = seen = digest(values)
             if issued.get(key) != seen:
-                self._upserts[table, key if table in MOVING or day is None else f"{day} {key}"] = {
-                    **values,
-                    "updated_at": format_instant(recorded),
-                }
+                values["updated_at"] = updated
+                self._upserts[table, key if table in MOVING or day is None else f"{day} {key}"] = values
         for key in issued:
             if key not in rows:
                 columns = dict(zip(KEY_COLUMNS[table], orjson.loads(key), strict=True))
@@ -334,13 +343,8 @@ class Issue:
             self._row("event_marks", values, deleted=0)
 
     def _row(self, table: str, values: dict[str, Any], *, deleted: int) -> None:
-        head = self.ledger.head
-        bookkeeping = {
-            "revision": revision(self.policy.generation, head.position),
-            "issued_at": format_instant(max(head.now, head.newest_recorded)),
-            "deleted": deleted,
-        }
-        self.out.rows.append(Row(table, self.ledger.subject, {"patient_id": self.ledger.subject, **values, **bookkeeping}))
+        subject = self.ledger.subject
+        self.out.rows.append(Row(table, subject, {"patient_id": subject, **values, **self._bookkeeping, "deleted": deleted}))
 
     def _emit(self) -> None:
         for (table, _), values in sorted(self._upserts.items()):

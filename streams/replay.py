@@ -69,7 +69,7 @@ def replay(
     paths = [Path(file) for file in files]
     migrate(warehouse)
     if not force:
-        _refuse_live(warehouse)
+        refuse_live(warehouse)
     with tempfile.TemporaryDirectory(prefix="rtm-replay-") as folder:
         temporary = Path(folder)
         with Reading(paths, temporary) as reading:
@@ -101,7 +101,8 @@ def replay(
     return summary
 
 
-def _refuse_live(warehouse: Warehouse) -> None:
+def refuse_live(warehouse: Warehouse) -> None:
+    """ReplayError where the views show a live group's rows."""
     if any(row["kind"] == "live" for row in warehouse.query(KIND_SHOWN).records()):
         raise ReplayError("a live group feeds this warehouse: replay into another one, or use --force to show the replay instead")
 

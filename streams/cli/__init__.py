@@ -36,6 +36,9 @@ COMMANDS: dict[str, Entry] = {
     "sql": Entry("see it", "Ask the tables with SQL.", "sql"),
     "replay": Entry("embedded", "Replay files of events into the tables.", "replay"),
     "schema": Entry("embedded", "Print the events' JSON Schema or the AsyncAPI document.", "schema"),
+    "kafka": Entry("live", "Run a real Kafka on this machine: start, stop, status.", "kafka"),
+    "topics": Entry("live", "Make the topics on Kafka, and tell what differs.", "topics"),
+    "worker": Entry("live", "Fold what comes in over Kafka into rows and alerts.", "worker"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
 }
 """Every command, by section in the contract's order."""
@@ -104,6 +107,7 @@ def _known_failures() -> tuple[type[Exception], ...]:
         ("streams.reading", "ReadError"),
         ("streams.replay", "ReplayError"),
         ("streams.warehouse", "WarehouseError"),
+        ("streams.kafka_jars", "KafkaError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

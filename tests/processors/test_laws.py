@@ -36,6 +36,8 @@ MINUTE = 60 * SECOND
 BACK = [0, 1, 359, 361, 720, 1440, 2880, 14_400, 43_200, 86_400]
 POLICY = Policy()
 
+policies = st.sampled_from([POLICY, POLICY, POLICY, Policy(live_interaction_per_code=True), Policy(lateness_days=3)])
+
 laws = settings(
     max_examples=int(os.environ.get("RTM_EXAMPLES", "100")),
     deadline=None,
@@ -88,9 +90,9 @@ class Run:
         self.processor = PatientProcessor(self.policy, self.store)
 
 
-def run(facts: Iterable[Fact], now: int, course: Course | None = None) -> Run:
+def run(facts: Iterable[Fact], now: int, course: Course | None = None, policy: Policy = POLICY) -> Run:
     """Fold the facts by a course, then the last tick."""
-    made = Run()
+    made = Run(policy)
     if course is None or course.early:
         made.fold(Tick(now - 100 * DAY_SECONDS * SECOND))
     steps = cycle(course.steps if course else ["go on"])
@@ -178,14 +180,14 @@ def check(expected: reference.Tables, got: reference.Tables, history: History) -
 
 
 @laws
-@given(histories(), courses)
-def test_any_batching_ends_equal_to_the_rules_from_scratch(history: History, course: Course) -> None:
-    made = run(history.facts, history.now, course)
-    expected = reference.tables(history.facts, history.now, policy=POLICY)
+@given(histories(), courses, policies)
+def test_any_batching_ends_equal_to_the_rules_from_scratch(history: History, course: Course, policy: Policy) -> None:
+    made = run(history.facts, history.now, course, policy)
+    expected = reference.tables(history.facts, history.now, policy=policy)
     index = {position: index for index, position in enumerate(made.at)}
-    note(str(course))
+    note(f"{course} {policy}")
     check(expected, content(made.out.rows), history)
-    assert [(index[dead.position], dead.reason) for dead in made.out.dead] == reference.dead_letters(history.facts, POLICY), describe(
+    assert [(index[dead.position], dead.reason) for dead in made.out.dead] == reference.dead_letters(history.facts, policy), describe(
         history
     )
 

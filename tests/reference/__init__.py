@@ -32,7 +32,10 @@ Where the letter leaves a choice, the choice made here:
     with and without a pack in force.
 15. A month's `clinic_id` is that of the episode of its latest day that has begun. A month holds the minutes of all episodes' days in it.
 16. `days_left` counts to the episode's last day as it is known: its discharge, or the day before another episode takes over.
-17. Once `patient.forgotten` came, its subject has no rows, and whatever comes later that isn't future or too late is `forgotten`.
+17. Of two episodes with one `monitoring_start` the older enrolment has no days, yet by the zone rule's letter it dates the instants before
+    the winner begins in its own zone.
+18. Once `patient.forgotten` came, its subject has no rows, and whatever comes later that isn't future or too late is `forgotten`,
+    duplicates too.
 """
 
 from __future__ import annotations

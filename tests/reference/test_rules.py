@@ -25,7 +25,7 @@ def fact(kind: str, name: str, time: str, late_s: int = 0, **data: Any) -> Fact:
 
 
 def enrolled(start: str = "2026-01-01", zone: str = "UTC", episode: str = "E1", name: str = "e1", **more: Any) -> Fact:
-    data = {"episode_id": episode, "timezone": zone, "monitoring_start": start, "therapeutic_area": "musculoskeletal"}
+    data: dict[str, Any] = {"episode_id": episode, "timezone": zone, "monitoring_start": start, "therapeutic_area": "musculoskeletal"}
     return fact("patient.enrolled", name, "2025-12-01T00:00:00Z", **data, clinic_id="c1", therapist_id="t1", **more)
 
 
@@ -94,7 +94,15 @@ def test_a_later_episode_takes_over_and_its_zone_dates_its_days() -> None:
 @pytest.mark.parametrize(("minutes", "modalities"), [("10:29:59.999999999", ["both"]), ("10:30:00", ["sensed", "self_reported"])])
 def test_sessions_pair_when_less_than_half_an_hour_apart(minutes: str, modalities: list[str]) -> None:
     start = "2026-01-01T10:00:00Z"
-    moved = {"session_id": "s1", "exercise_id": "x1", "joint": "knee", "side": "left", "start_time": start, "end_time": start, "flags": []}
+    moved: dict[str, Any] = {
+        "session_id": "s1",
+        "exercise_id": "x1",
+        "joint": "knee",
+        "side": "left",
+        "start_time": start,
+        "end_time": start,
+        "flags": [],
+    }
     facts = [enrolled(), fact("motion.session", "m", start, **moved, reps=0), done("a", f"2026-01-01T{minutes}Z", 7)]
     found = rows(facts, "2026-01-01T12:00:00Z")["sessions"]
     assert sorted(row["modality"] for row in found.values()) == sorted(modalities)

@@ -1,0 +1,28 @@
+"""`rtm worker`: the command line around `streams.worker`."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+def worker() -> int:
+    """Fold what comes in over Kafka into rows and alerts, until Ctrl-C or SIGTERM.
+
+    Start as many as you like, on any machine: they share the partitions, and take over from one that dies. Needs a Kafka (RTM_KAFKA)
+    with the topics that rtm topics declares. Exit status 75 means: start it anew.
+
+    \b
+    Examples:
+      rtm worker
+      RTM_KAFKA=broker:9092 RTM_CLOCK=log rtm worker
+    """
+    from streams.settings import load_settings  # noqa: PLC0415 - the help needs none of it
+    from streams.worker import WorkerError, run_worker  # noqa: PLC0415
+
+    try:
+        run_worker(load_settings(), click.echo)
+    except WorkerError as error:
+        click.echo(f"rtm: {error}", err=True)
+        return error.status
+    return 0

@@ -1,0 +1,56 @@
+"""Fixtures of the whole suite: a real Kafka, one a session, for the tests that ask for it."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from streams import kafka_server
+from streams.kafka_jars import KafkaError
+from streams.topics import admin, declare
+
+REQUIRED = os.environ.get("RTM_REQUIRE_KAFKA") == "1"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one broker share its topics, so `pytest -n` runs them one after the other, in one worker (--dist loadgroup)."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory):
+    """The address of a real broker of this test session; skipped where none can be had, failed with RTM_REQUIRE_KAFKA=1."""
+    folder: Path = tmp_path_factory.mktemp("kafka")
+    try:
+        broker = kafka_server.start(folder, port=0)
+    except KafkaError as error:
+        if REQUIRED:
+            pytest.fail(f"RTM_REQUIRE_KAFKA=1, and no Kafka: {error}")
+        pytest.skip(f"no Kafka: {error}")
+    yield broker.bootstrap
+    kafka_server.stop(folder)
+
+
+def delete_topics(bootstrap: str, names: list[str]) -> None:
+    """Delete the topics and wait until they are gone: the broker answers before all of it knows."""
+    with admin(bootstrap) as client:
+        if names:
+            client.delete_topics(names)
+        give_up = time.monotonic() + 10
+        while set(names) & set(client.list_topics()):
+            assert time.monotonic() < give_up, "deleted topics are still there after 10 s"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def fresh_topics(kafka: str) -> str:
+    """The address of that broker with nothing in it but the declared topics, empty, 4 partitions each, of group `rtm`, generation 1."""
+    with admin(kafka) as client:
+        topics = [name for name in client.list_topics() if not name.startswith("__")]
+    delete_topics(kafka, topics)
+    assert not declare(kafka, partitions=4, group="rtm", generation=1).differences
+    return kafka
