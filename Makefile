@@ -20,7 +20,7 @@ demo: $(READY) ## real recordings become sessions, adherence, an alert and a boa
 	@$(BIN)/rtm demo
 
 test: $(READY) ## all tests
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 check: $(READY) ## lint, format, types, and who imports whom
 	@$(BIN)/ruff check --quiet
@@ -34,7 +34,7 @@ bench: $(READY) ## measurements, one JSON object a line
 # editables: what hatchling asks for to make an editable install
 lock: $(READY) ## requirements.lock anew, names and hashes only
 	@$(PIP) install --quiet uv
-	@echo editables | $(BIN)/uv pip compile --quiet pyproject.toml - --extra demo --group dev --universal --python-version 3.11 --upgrade --generate-hashes \
+	@echo editables | $(BIN)/uv pip compile --quiet pyproject.toml - --extra demo --extra live --group dev --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 	@! grep -n '://' requirements.lock
 

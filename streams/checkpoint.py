@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 
 from processors.processor import Output, Processor, Record, Tick
+from processors.topology import MOTION
 from schemas.codecs import decode_kafka
+from schemas.envelope import unusable
 from schemas.events import TICK
 from schemas.facts import Fact, Unusable
 from schemas.topics import ALERTS, DEAD_LETTERS, METRICS, SENSOR
@@ -67,7 +69,7 @@ class Job:
 
     def state_topic(self, stage: Stage) -> str:
         """The compacted topic that holds a stage's state."""
-        return state_topic(self.group, self.generation, stage.name)
+        return state_topic(self.group, self.generation, "motion" if stage is MOTION else "patient")
 
 
 class Checkpoint:
@@ -144,8 +146,6 @@ class Checkpoint:
                 offset = piece.offsets[index]
                 if offset < self.progress.next_offset:
                     continue
-                if self.giving_up:
-                    raise GivenUp
                 self._take(piece, index, out, dead)
             self._processor.flush(out)
             self._processor.save()
@@ -161,12 +161,14 @@ class Checkpoint:
         return [*self._outputs(out), *dead, *self._changes()]
 
     def _take(self, piece: Slice, index: int, out: Output, dead: list[Outgoing]) -> None:
+        if self.giving_up:
+            raise GivenUp
         progress = self.progress
         progress.read += 1
         try:
             fact = self._decode(piece, index)
-        except Unusable as unusable:
-            dead.append(self._bury(piece, index, unusable))
+        except Unusable as reason:
+            dead.append(self._bury(piece, index, reason))
             return
         if fact.type == TICK:
             progress.tick = max(progress.tick, fact.time)
@@ -180,8 +182,8 @@ class Checkpoint:
         key, headers = piece.keys[index], piece.headers[index]
         wrong = misplacement(self.topic, self.partition, self._job.partitions[self.topic], key, headers)
         if wrong is not None:
-            event_id = next((value for name, value in headers if name == "ce_id" and value), b"")
-            raise Unusable("misplaced", wrong, event_id.decode("utf-8", "replace"))
+            said = {name[3:]: value.decode("utf-8", "replace") for name, value in headers if name.startswith("ce_") and value is not None}
+            raise unusable("misplaced", wrong, said)
         return decode_kafka(key, piece.values[index], headers, self._job.max_record)
 
     def _bury(self, piece: Slice, index: int, dead: Unusable | DeadLetter) -> Outgoing:

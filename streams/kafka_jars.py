@@ -14,6 +14,10 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KAFKA_VERSION = "4.1.0"
 COORDINATES = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}+org.slf4j:slf4j-simple:1.7.36"
@@ -51,8 +55,11 @@ def default_jars() -> Path:
     return Path.home() / ".cache" / "rtm" / f"kafka-{KAFKA_VERSION}"
 
 
-def find_jars(folder: Path, java: Path) -> Path:
-    """The folder, with Kafka's jars in it: as they are there, else fetched once (43 MB). KafkaError when they can't be had."""
+def find_jars(folder: Path, java: Path, prepare: Callable[[Path, Path], None] | None = None) -> Path:
+    """The folder, with Kafka's jars in it: as they are there, else fetched once (43 MB). KafkaError when they can't be had.
+
+    prepare: called with the Java and the folder after a fetch, before anybody else may use it.
+    """
     if _filled(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +67,8 @@ def find_jars(folder: Path, java: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _filled(folder):
             _keep(_fetched(java), folder)
+            if prepare:
+                prepare(java, folder)
     return folder
 
 

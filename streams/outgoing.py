@@ -1,9 +1,9 @@
 """What a slice made, as records for Kafka: an `Output` and dead letters in, (topic, partition, key, value, headers) out.
 
-    facts, ticks   rtm.events.v1         CloudEvents, in the partition they come from
-    rows           rtm.metrics.v1        JSON Lines of one patient and table, header `table`
-    transitions    rtm.alerts.v1         rtm.alert.changed.v1
-    dead letters   rtm.dead-letters.v1   the original bytes and headers, and headers that say why
+facts, ticks   rtm.events.v1         CloudEvents, in the partition they come from
+rows           rtm.metrics.v1        JSON Lines of one patient and table, header `table`
+transitions    rtm.alerts.v1         rtm.alert.changed.v1
+dead letters   rtm.dead-letters.v1   the original bytes and headers, and headers that say why
 """
 
 from __future__ import annotations

@@ -103,7 +103,7 @@ class Owner:
                 await self._work()
         except GivenUp:
             pass
-        except Exception as error:  # noqa: BLE001 - whatever it was, this worker can't go on: the worker says so
+        except Exception as error:
             if not self.checkpoint.giving_up:
                 self._on_failure(self, error)
 
@@ -125,8 +125,8 @@ class Owner:
         end = (await self._consumer.highwaters(self.tp))[self.tp]
         if wanted > end:
             raise LogError(
-                f"{self.tp.topic}, partition {self.tp.partition}: the state knows offset {wanted - 1}, but the topic ends before {end}; was it "
-                "made anew? Give the workers another RTM_GENERATION"
+                f"{self.tp.topic}, partition {self.tp.partition}: the state knows offset {wanted - 1}, but the topic ends before {end}; "
+                "was it made anew? Give the workers another RTM_GENERATION"
             )
         self._seek = await self._consumer.open(self.tp, wanted)
 

@@ -26,9 +26,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-def misplacement(
-    topic: str, partition: int, partitions: int, key: bytes | None, headers: Iterable[tuple[str, bytes | None]]
-) -> str | None:
+def misplacement(topic: str, partition: int, partitions: int, key: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> str | None:
     """What is wrong with the place of a record, in words; None where it lies right.
 
     A record that names no subject can't have a key other than it: what it lacks is told by the checks that follow.

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     generation: Annotated[PositiveInt, Field(description="the number of the live group's generation")] = 1
     clock: Annotated[Literal["wall", "log"], Field(description="who writes the ticks: wall the worker, log whoever sends")] = "wall"
     worker_timeout_s: Annotated[PositiveInt, Field(description="a worker that is silent this long loses its partitions, s")] = 10
+    tick_timeout_s: Annotated[PositiveInt, Field(description="rtm send gives up when the log is silent this long, RTM_CLOCK=log, s")] = 120
     max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
 
     def policy(self, generation: int = 1) -> Policy:

@@ -57,7 +57,7 @@ class _Place:
     seek: int
 
 
-class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+class SliceThread(driver.AIOKafkaConsumerThread):
     """Faust's thread that reads, which heartbeats too; what is open, and where the reading stands, is moved on by this thread alone."""
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust has no setting for it but its own exactly-once mode
+        consumer._isolation_level = "read_committed"  # Faust has no setting for it but its own exactly-once mode
         return consumer
 
     async def open(self, tp: TP, offset: int) -> int:
@@ -88,7 +88,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     async def _fetch_records(
         self, consumer: Any, active_partitions: set[TP] | None, timeout: float | None = None, max_records: int | None = None
-    ) -> dict[TP, Slice]:
+    ) -> Any:
         wanted = {tp for tp in list(self._places) if tp not in self.held and (active_partitions is None or tp in active_partitions)}
         if not wanted:
             await asyncio.sleep(NOTHING_OPEN_S)
@@ -129,8 +129,10 @@ class _NoOffsets(dict[TP, int | None]):
         pass
 
 
-class SliceConsumer(driver.Consumer):  # type: ignore[misc]
+class SliceConsumer(driver.Consumer):
     """Faust's consumer, handing over slices; it seeks and commits nothing by itself."""
+
+    _thread: SliceThread
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -160,28 +162,20 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Poll, and hand over one message a partition that had records."""
-        slices, _ = await self._wait_next_records(timeout)
-        for tp, cut in (slices or {}).items():
+        polled, _ = await self._wait_next_records(timeout)
+        slices: Any = polled or {}
+        for tp, cut in slices.items():
             if self.should_stop or not self.flow_active:
                 return  # a rebalance: every partition is opened anew after it
-            yield (
-                tp,
-                ConsumerMessage(
-                    cut.topic,
-                    cut.partition,
-                    cut.offsets[0],
-                    0.0,
-                    1,
-                    (),
-                    None,
-                    cut,
-                    None,
-                    -1,
-                    cut.size,
-                    tp,
-                    generation_id=self.app.consumer_generation_id,
-                ),
-            )
+            yield tp, self._to_message(tp, cut)
+
+    def _to_message(self, tp: TP, record: Any) -> ConsumerMessage:
+        """A slice as Faust's message: its value is the slice itself."""
+        cut: Slice = record
+        value: Any = cut
+        first = cut.offsets[0]
+        generation = self.app.consumer_generation_id
+        return ConsumerMessage(cut.topic, cut.partition, first, 0.0, 1, None, None, value, None, -1, cut.size, tp, generation_id=generation)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust would miss its commits."""
@@ -190,7 +184,7 @@ class SliceConsumer(driver.Consumer):  # type: ignore[misc]
         return True
 
 
-class SliceTransport(driver.Transport):  # type: ignore[misc]
+class SliceTransport(driver.Transport):
     """Faust's transport to Kafka, with slices."""
 
     Consumer = SliceConsumer

@@ -175,7 +175,7 @@ class Supervisor:
             watched.deaths.popleft()
         watched.deaths.append(now)
         if len(watched.deaths) > self._restarts_a_minute:
-            raise StartError(f"{why}; that was the {len(watched.deaths)}th time within a minute, so all stops")
+            raise StartError(f"{why}; {len(watched.deaths)} times within a minute, so all stops")
         wait = min(self._first_backoff_s * 2 ** (len(watched.deaths) - 1), LONGEST_BACKOFF_S)
         watched.due = now + wait
         self._say(f"{why}; it is started again in {wait:.1f} s")
@@ -192,12 +192,17 @@ def stopped_by_signals(supervisor: Supervisor) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Child:
-    """A command of `rtm` as a process of its own. Its first line with `ready` in it says that it is; the rest goes to its log."""
+def leashed(*arguments: str) -> list[str]:
+    """The command line of a command of `rtm` that ends with this process, however that ends."""
+    return [sys.executable, "-m", "streams.leash", str(getpid()), *arguments]
 
-    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+
+class Child:
+    """A process of its own. Its first line with `<name> ready` in it says that it is; all that it prints goes to its log."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.name = name
-        self._arguments = arguments
+        self._command = list(command)
         self._environment = dict(environment)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -210,9 +215,8 @@ class Child:
 
     def start(self, tell: Tell) -> None:
         """Start it in a session of its own: a Ctrl-C on the terminal is the parent's to pass on, in its order."""
-        command = [sys.executable, "-m", "streams.leash", str(getpid()), *self._arguments]
         self._process = process = subprocess.Popen(
-            command,
+            self._command,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -275,8 +279,8 @@ class Threaded:
             tell("died", f"{self.name} ended {why}")
 
         self._thread = threading.Thread(target=run, name=self.name, daemon=True)
-        self._thread.start()
         tell("ready", line)
+        self._thread.start()
 
     def stop(self) -> None:
         """End it and wait."""

@@ -13,15 +13,14 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import faust
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
+from aiokafka.errors import KafkaError, ProducerFenced  # type: ignore[import-untyped]
 
 from processors.shelf import NewerStateError
 from processors.topology import STAGES, Stage
@@ -63,7 +62,7 @@ def run_worker(settings: Settings, say: Callable[[str], None]) -> None:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415 - quicker, where it is installed
+        import uvloop  # type: ignore[import-not-found]  # noqa: PLC0415 - quicker, where it is installed
     except ImportError:
         return None
     made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
@@ -86,7 +85,7 @@ async def _run(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _partitions(settings: Settings) -> dict[str, int]:
     """How many partitions each topic has that this worker needs; WorkerError when one is missing, or Kafka is."""
-    states = [state_topic(settings.group, settings.generation, stage.name) for stage in STAGES]
+    states = [state_topic(settings.group, settings.generation, stage) for stage in ("motion", "patient")]
     client = AIOKafkaClient(bootstrap_servers=settings.kafka)
     try:
         await client.bootstrap()
@@ -160,11 +159,11 @@ class _Worker:
             topic = app.topic(stage.reads, key_type=bytes, value_type=bytes, value_serializer="raw")
             app.agent(topic, name=stage.name)(self._take)
 
-        async def revoked(_app: Any, revoked: Any = None, **_: Any) -> None:  # noqa: ARG001
+        async def revoked(*_: Any, **__: Any) -> None:
             await self._drop_owners()
 
-        async def assigned(_app: Any, assigned: Iterable[TP], **_: Any) -> None:
-            await self._take_over(assigned)
+        async def assigned(*given: Any, **__: Any) -> None:
+            await self._take_over(given[1])
 
         self._handlers = [revoked, assigned]
         app.on_partitions_revoked.connect(revoked)
@@ -252,10 +251,3 @@ def _ranges(partitions: Iterable[int]) -> str:
     if len(found) > 1 and found == list(range(found[0], found[-1] + 1)):
         return f"{found[0]}-{found[-1]}"
     return ",".join(map(str, found))
-
-
-def flush_and_leave(status: int) -> None:
-    """Leave the process now, whatever threads of the libraries still do."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Entry] = {
     "schema": Entry("embedded", "Print the events' JSON Schema or the AsyncAPI document.", "schema"),
     "kafka": Entry("live", "Run a real Kafka on this machine: start, stop, status.", "kafka"),
     "topics": Entry("live", "Make the topics on Kafka, and tell what differs.", "topics"),
+    "send": Entry("live", "Send files of events to Kafka.", "send"),
     "worker": Entry("live", "Fold what comes in over Kafka into rows and alerts.", "worker"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
 }
@@ -108,6 +109,8 @@ def _known_failures() -> tuple[type[Exception], ...]:
         ("streams.replay", "ReplayError"),
         ("streams.warehouse", "WarehouseError"),
         ("streams.kafka_jars", "KafkaError"),
+        ("streams.send_journal", "JournalError"),
+        ("streams.tick_gate", "TickError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

@@ -23,6 +23,8 @@ def kafka() -> None:
     """A real Kafka on this machine, on loopback, without Docker.
 
     RTM_KAFKA names any other cluster; then this isn't needed.
+
+    Example: rtm kafka start && rtm topics
     """
 
 

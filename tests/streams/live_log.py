@@ -1,4 +1,4 @@
-"""A small log for tests of the live path: patients who exercise, report, and wear a sensor; how it gets into Kafka; what comes out of it."""
+"""A small log for tests of the live path: patients who exercise, report, wear a sensor; how it gets into Kafka; what comes out."""
 
 import math
 import os
@@ -139,7 +139,11 @@ def wait_for_tick(bootstrap: str, now: int, partitions: int = 4, seconds: float 
     """Until the patient stage has read the tick in every partition: its state says so."""
     give_up = time.monotonic() + seconds
     while True:
-        done = {record.partition for record in read_all(bootstrap, "rtm-1-patient-state") if record.key == b"\xffprogress" and _tick(record) >= now}
+        done = {
+            record.partition
+            for record in read_all(bootstrap, "rtm-1-patient-state")
+            if record.key == b"\xffprogress" and _tick(record) >= now
+        }
         if len(done) == partitions:
             return
         assert time.monotonic() < give_up, f"only partitions {sorted(done)} have come to the tick"
@@ -155,7 +159,11 @@ def _tick(record: Any) -> int:
 
 def live_tables(bootstrap: str) -> Tables:
     """The rows that stand in rtm.metrics.v1, by table and key: those of the highest revision, without the deleted."""
-    lines = [(header(record, "table"), orjson.loads(line)) for record in read_all(bootstrap, "rtm.metrics.v1") for line in record.value.splitlines()]
+    lines = [
+        (header(record, "table"), orjson.loads(line))
+        for record in read_all(bootstrap, "rtm.metrics.v1")
+        for line in record.value.splitlines()
+    ]
     return _standing((table or "", row) for table, row in lines)
 
 
@@ -195,7 +203,12 @@ class Workers:
 
     def start(self) -> subprocess.Popen[bytes]:
         """One more."""
-        environment = os.environ | {"RTM_KAFKA": self.bootstrap, "RTM_CLOCK": self.clock, "RTM_TICK_S": str(TICK_S), "RTM_WORKER_TIMEOUT_S": "3"}
+        environment = os.environ | {
+            "RTM_KAFKA": self.bootstrap,
+            "RTM_CLOCK": self.clock,
+            "RTM_TICK_S": str(TICK_S),
+            "RTM_WORKER_TIMEOUT_S": "3",
+        }
         with self.log(len(self.running)).open("wb") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-c", "from streams.cli import main; main()", "worker"],

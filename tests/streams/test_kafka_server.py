@@ -12,7 +12,9 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from streams import kafka_server
-from streams.kafka_jars import default_jars, find_jars, find_java
+from streams.cli import run
+from streams.kafka_jars import find_jars, find_java
+from streams.settings import load_settings
 from streams.topics import admin
 
 MODULE = [sys.executable, "-c", "from streams.cli import main; main()"]
@@ -37,17 +39,18 @@ def folder(kafka, tmp_path):
     kafka_server.stop(tmp_path / "with space and ü")
 
 
-def test_a_broker_is_started_found_again_ended_and_keeps_what_it_was_told(folder):
-    started = rtm("kafka", "start", "--folder", str(folder), "--port", "0")
-    assert (started.returncode, started.stderr) == (0, "")
-    status = orjson.loads(rtm("kafka", "status", "--folder", str(folder), "--json").stdout)
+def test_a_broker_is_started_once_found_again_ended_and_keeps_what_it_was_told(folder, capsys):
+    command = [*MODULE, "kafka", "start", "--folder", str(folder), "--port", "0"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = sorted(started.communicate(timeout=60)[0] for started in both)
+    assert [started.returncode for started in both] == [0, 0]
+
+    assert run(["kafka", "status", "--folder", str(folder), "--json"]) == 0
+    status = orjson.loads(capsys.readouterr().out)
     bootstrap, pid = status["bootstrap"], status["pid"]
-    assert started.stdout == f"Kafka 4.1.0 is ready at {bootstrap} (pid {pid}, {folder})\n"
+    assert told == [f"Kafka 4.1.0 {how} at {bootstrap} (pid {pid}, {folder})\n" for how in ("is ready", "runs already")]
     assert status == {"state": "running", "folder": str(folder), "bootstrap": bootstrap, "pid": pid, "version": "4.1.0"}
     assert bootstrap.startswith("127.0.0.1:")
-
-    again = rtm("kafka", "start", "--folder", str(folder))
-    assert (again.returncode, again.stdout) == (0, f"Kafka 4.1.0 runs already at {bootstrap} (pid {pid}, {folder})\n")
 
     with admin(bootstrap) as client:
         client.create_topics({"kept": {"num_partitions": 1}}, wait_for_metadata=True)
@@ -55,9 +58,13 @@ def test_a_broker_is_started_found_again_ended_and_keeps_what_it_was_told(folder
     producer.send("kept", b"value", key=b"key").get(timeout=10)
     producer.close()
 
-    assert rtm("kafka", "stop", "--folder", str(folder)).stdout == f"Kafka stopped ({folder})\n"
+    os.kill(pid, signal.SIGSTOP)
+    assert kafka_server.status(folder).state == "silent"
+    os.kill(pid, signal.SIGCONT)
+
+    assert [run(["kafka", "stop", "--folder", str(folder)]) for _ in range(2)] == [0, 0]
+    assert capsys.readouterr().out == f"Kafka stopped ({folder})\nno Kafka runs in {folder}\n"
     assert kafka_server.status(folder).state == "stopped"
-    assert rtm("kafka", "stop", "--folder", str(folder)).stdout == f"no Kafka runs in {folder}\n"
 
     restarted = kafka_server.start(folder)
     assert (restarted.bootstrap, restarted.ran_already) == (bootstrap, False)
@@ -129,5 +136,5 @@ def test_a_kafka_that_gives_up_while_it_starts_is_told_in_one_line(kafka, tmp_pa
 
 
 def test_jars_at_hand_are_used_as_they_are(kafka):
-    assert find_jars(default_jars(), Path("/no/java")) == default_jars()
+    assert find_jars(load_settings().kafka_jars, Path("/no/java")) == load_settings().kafka_jars
     assert os.access(find_java(), os.X_OK)

@@ -1,0 +1,217 @@
+"""Everything on this machine: a folder in; Kafka, topics, tables, sink, worker and dispatcher running until one Ctrl-C.
+
+    Kafka ◀─ worker (a process)          sink (a thread) ─▶ chDB folder ◀─ ClickHouse's HTTP interface, board (loopback)
+          ◀─ dispatcher (a process)
+
+They start in this order: Kafka, topics, tables, HTTP, board, sink, worker, dispatcher; and stop in the opposite one. The chDB folder
+belongs to this process alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from streams import generations, kafka_server
+from streams.board_http import BoardServer
+from streams.kafka_jars import KafkaError
+from streams.migrations import migrate
+from streams.supervisor import Child, Component, StartError, Supervisor, Tell, Threaded, leashed, stopped_by_signals
+from streams.topics import declare
+from streams.warehouse import open_warehouse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from streams.settings import Settings
+    from streams.warehouse import Warehouse
+
+HTTP_PORT, BOARD_PORT = 8123, 8124
+ROUTES = "routes.toml"
+KAFKA_WATCHED_S = 1.0
+
+Say = "Callable[[str], None]"
+
+
+class UpError(Exception):
+    """`rtm up` can't run: one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are, and on which ports. `kafka_port` None is the folder's last one, else 9092; 0 is any that is free."""
+
+    folder: Path
+    http_port: int = HTTP_PORT
+    board_port: int = BOARD_PORT
+    kafka_port: int | None = None
+
+    @property
+    def warehouse(self) -> str:
+        """The DSN of the chDB folder."""
+        return f"chdb://{self.folder / 'warehouse'}"
+
+
+def run_up(places: Places, settings: Settings, say: Callable[[str], None]) -> int:
+    """Run all of it until SIGINT or SIGTERM; the exit status. `say` takes the lines for people.
+
+    Raises UpError, KafkaError, WarehouseError before anything runs; what was started is stopped again.
+    """
+    places.folder.mkdir(parents=True, exist_ok=True)
+    (places.folder / "logs").mkdir(exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_held(places.folder))
+        components: list[Component] = []
+        bootstrap = settings.kafka
+        if "kafka" not in settings.model_fields_set:
+            kafka = LocalKafka(places.folder / "kafka", places.kafka_port)
+            stack.callback(kafka.stop)
+            bootstrap = kafka.launch()
+            components.append(kafka)
+        else:
+            say(f"kafka ready: {bootstrap}, by RTM_KAFKA")
+        warehouse = stack.enter_context(open_warehouse(places.warehouse))
+        migrate(warehouse)
+        generation = live_generation(warehouse, settings.group)
+        _declare(bootstrap, settings, generation, say)
+        live = settings.model_copy(update={"kafka": bootstrap, "generation": generation, "warehouse": places.warehouse})
+        components += _components(places, live, warehouse, say)
+        supervisor = Supervisor(components, say)
+        stack.enter_context(stopped_by_signals(supervisor))
+        status = supervisor.run(lambda: say("all is up: Ctrl-C ends it"))
+        say("stopped" if status == 0 else "stopped, because of the above")
+        return status
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process; UpError when another `rtm up` does."""
+    with (folder / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise UpError(f"rtm up runs already on {folder} (process {lock.read(20).strip()}): end it, or name another --folder") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def live_generation(warehouse: Warehouse, group: str) -> int:
+    """The generation of a worker group's rows: the one it has, or a new one, which the views show at once."""
+    source = f"group {group}"
+    rows = warehouse.query(
+        "SELECT generation FROM rtm.generations FINAL WHERE kind = 'live' AND status = 'complete' AND source = {source:String}"
+        " ORDER BY generation DESC LIMIT 1",
+        {"source": source},
+    ).rows
+    if rows:
+        return int(rows[0][0])
+    generation = generations.begin(warehouse, "live", source)
+    generations.complete(warehouse, generation)
+    return generation
+
+
+def _declare(bootstrap: str, settings: Settings, generation: int, say: Callable[[str], None]) -> None:
+    """Declare the topics; UpError where one isn't as it must be."""
+    declared = declare(bootstrap, settings.partitions, settings.group, generation)
+    if declared.differences:
+        first = declared.differences[0]
+        more = f" (and {len(declared.differences) - 1} more: rtm topics)" if len(declared.differences) > 1 else ""
+        raise UpError(f"topic {first.topic}: {first.setting} is {first.found}, must be {first.wanted}{more}. {first.remedy}")
+    say(f"topics ready: {len(declared.partitions)}, {len(declared.made)} of them new")
+
+
+def _components(places: Places, settings: Settings, warehouse: Warehouse, say: Callable[[str], None]) -> list[Component]:
+    environment = os.environ | {
+        "RTM_KAFKA": settings.kafka,
+        "RTM_GENERATION": str(settings.generation),
+        "RTM_GROUP": settings.group,
+        "RTM_WAREHOUSE": settings.warehouse,
+    }
+    logs = places.folder / "logs"
+    components: list[Component] = [
+        Threaded("http", lambda: _http(places, warehouse)),
+        Threaded("board", lambda: _board(places, warehouse)),
+        Threaded("sink", lambda: _sink(settings, warehouse)),
+        Child("worker", leashed("worker"), environment, logs / "worker.log"),
+    ]
+    routes = places.folder / ROUTES
+    if routes.is_file():
+        command = leashed("dispatch", "--routes", str(routes.absolute()))
+        components.append(Child("dispatcher", command, environment, logs / "dispatcher.log"))
+    else:
+        say(f"dispatcher left out: there is no {routes}, so alerts are recorded and nobody is told")
+    return components
+
+
+class LocalKafka:
+    """The folder's own Kafka, as a component."""
+
+    name = "kafka"
+
+    def __init__(self, folder: Path, port: int | None) -> None:
+        self._folder = folder
+        self._port = port
+        self._stopped = threading.Event()
+
+    def launch(self) -> str:
+        """Start it, or find it running; where it answers. KafkaError."""
+        return kafka_server.start(self._folder, self._port).bootstrap
+
+    def start(self, tell: Tell) -> None:
+        """Start it, and watch its process."""
+        try:
+            bootstrap = self.launch()
+        except KafkaError as error:
+            raise StartError(str(error)) from None
+        self._stopped = stopped = threading.Event()
+        tell("ready", f"kafka ready: {bootstrap}")
+
+        def watch() -> None:
+            while not stopped.wait(KAFKA_WATCHED_S):
+                if kafka_server.status(self._folder).state == "stopped":
+                    tell("died", f"kafka ended; see {self._folder / 'kafka.log'}")
+                    return
+
+        threading.Thread(target=watch, name="kafka-watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._stopped.set()
+        kafka_server.stop(self._folder)
+
+
+Opened = tuple[str, "Callable[[], None]", "Callable[[], None]"]
+
+
+def _board(places: Places, warehouse: Warehouse) -> Opened:
+    with _port_for("the board", places.board_port, "--port-board"):
+        server = BoardServer(warehouse, places.board_port)
+    return f"board ready: {server.address}", server.serve_forever, _closing(server)
+
+
+@contextlib.contextmanager
+def _port_for(what: str, port: int, option: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise
+        why = "is in use" if error.errno == errno.EADDRINUSE else "needs more rights than we have"
+        raise StartError(f"port {port} for {what} {why}: choose another with {option}, 0 takes any that is free") from None
+
+
+def _closing(server: Any) -> Callable[[], None]:
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+
+    return close
