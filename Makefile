@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 quiet = out=$$($(1) 2>&1) || { printf '%s\n' "$$out"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock
+.PHONY: help setup demo test check bench bench-live lock
 
 help: ## what one can do here
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
 setup: $(READY) ## the environment in .venv, from requirements.lock
 
@@ -29,7 +29,10 @@ check: $(READY) ## lint, format, types, and who imports whom
 	@$(call quiet,$(BIN)/lint-imports)
 
 bench: $(READY) ## measurements, one JSON object a line
-	@set -e; for file in tests/bench/*.py; do $(BIN)/python "$$file"; done
+	@set -e; for file in $(filter-out tests/bench/live.py,$(wildcard tests/bench/*.py)); do $(BIN)/python "$$file"; done
+
+bench-live: $(READY) ## measurements on a real Kafka, beside the bare consumer
+	@$(BIN)/python tests/bench/live.py
 
 # editables: what hatchling asks for to make an editable install
 lock: $(READY) ## requirements.lock anew, names and hashes only

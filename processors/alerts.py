@@ -13,10 +13,10 @@ import orjson
 
 from processors.archive import OpenAlert
 from processors.calendar import day_start
-from processors.days import NEAR, chain
-from processors.entries import AnyEntry, Exercise, Heard, Note, Rep, Session
+from processors.days import near_midnight
+from processors.entries import AnyEntry, Heard, Note
 from processors.episodes import Episode
-from processors.ledger import Ledger
+from processors.ledger import NAMING, STARTING, Ledger
 from processors.packs import AlertRule, alert_rules
 from processors.policy import Policy
 from processors.processor import Output, Row, Transition, revision
@@ -63,14 +63,10 @@ def decides(ledger: Ledger, entry: AnyEntry) -> bool:
     day = ledger.timeline.day_of(entry.at)
     episode = ledger.timeline.episode_of(day)
     if episode is None or (ledger.head.now < episode.over_at(day) and all(x.status == "resolved" for x in ledger.head.alerts.values())):
-        return isinstance(entry, Session | Rep | Exercise) and (ledger.names_known_session(entry) or _near_midnight(ledger, day, entry.at))
-    return isinstance(entry, Session | Exercise) or not ledger.current(day).adherence.heard
-
-
-def _near_midnight(ledger: Ledger, day: int, at: int) -> bool:
-    """Whether an instant may pair with one of another day."""
-    begins, ends = ledger.bounds(day)
-    return at < begins + NEAR or at >= ends - NEAR or len(chain(ledger, day)) > 1
+        if not isinstance(entry, NAMING):
+            return False
+        return ledger.names_known_session(entry) or near_midnight(ledger, day, entry.at) or len(ledger.chain(day)) > 1
+    return isinstance(entry, STARTING) or not ledger.current(day).adherence.heard
 
 
 def evaluate(ledger: Ledger, policy: Policy, at: int, out: Output) -> None:
@@ -87,8 +83,10 @@ def evaluate(ledger: Ledger, policy: Policy, at: int, out: Output) -> None:
 
 
 def _missed_days(ledger: Ledger, policy: Policy, rule: AlertRule, episode: Episode, at: int, out: Output) -> None:
-    streak = Streak(ledger, episode, ledger.today)
     standing = next((k for k, x in ledger.head.alerts.items() if x.rule == rule.rule and x.status != "resolved"), None)
+    if standing is None and not _may_be_missed(ledger, episode, rule.missed_days):
+        return
+    streak = Streak(ledger, episode, ledger.today)
     if standing is not None:
         if len(streak.days) < rule.missed_days:
             row = ledger.head.alerts[standing].row
@@ -96,12 +94,29 @@ def _missed_days(ledger: Ledger, policy: Policy, rule: AlertRule, episode: Episo
             back = streak.ended_by is not None and format_day(streak.ended_by) > newest
             _resolve(ledger, policy, standing, at, "exercised again" if back else "no longer so: a later fact changed it", out)
         return
+    if len(streak.days) < rule.missed_days:
+        return
     plan = ledger.plans.of(ledger.today)
     if not plan.versions:
         return
     days = streak.since(episode, plan.recorded)
     if len(days) >= rule.missed_days:
         _open(ledger, policy, rule, episode, sorted(days), at, out)
+
+
+def _may_be_missed(ledger: Ledger, episode: Episode, least: int) -> bool:
+    """Whether `least` days in a row are missed as far as days that are over can tell: one that isn't can only end a streak."""
+    today, missed = ledger.today, 0
+    for day in range(today, max(episode.first, today - LOOK_BACK) - 1, -1):
+        if ledger.head.now < episode.over_at(day):
+            continue
+        status = ledger.current(day).adherence.status
+        if status in {"met", "partial"}:
+            return False
+        missed += status == "missed"
+        if missed >= least:
+            return True
+    return False
 
 
 def _open(ledger: Ledger, policy: Policy, rule: AlertRule, episode: Episode, days: list[int], at: int, out: Output) -> None:

@@ -7,12 +7,14 @@ them, an index of ids in buckets, and a strip of day summaries by week. All but 
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 import msgspec
 
 from processors.calendar import day_start
-from processors.days import DayFacts, Sensed, assemble, stand
+from processors.days import DayFacts, Sensed, assemble, chain, stand
 from processors.entries import (
     Activity,
     Checkin,
@@ -37,7 +39,7 @@ from processors.episodes import Timeline
 from processors.plans import PlanBook
 from processors.shelf import Shelf, unpack
 from processors.store import StateStore
-from processors.summary import DaySummary, summarise
+from processors.summary import DaySummary, aged, summarise
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
 
@@ -45,6 +47,7 @@ WEEK = 7 * DAY_SECONDS * SECOND
 FARTHEST = 14 * 3600 * SECOND
 """No local date lies farther than this from the UTC date of the same name."""
 BUCKETS = 16
+KNOWN_FACT = struct.Struct("<16s16sq")
 LONG_SILENCE = 400
 """After so many days without a tick everything is computed anew rather than day by day."""
 HEAD = -(1 << 40)
@@ -63,11 +66,28 @@ class Week(msgspec.Struct, array_like=True):
 
 
 class Bucket(msgspec.Struct, array_like=True):
-    """A part of the index: fact key → (content digest, place); session → weeks with its facts; session → weeks with reports naming it."""
+    """A part of the index: the facts' keys; session → weeks with its facts; session → weeks with reports naming it.
 
-    facts: dict[bytes, tuple[bytes, int]] = {}
+    `facts` are records of key (16 bytes), content digest (16 bytes) and place (8 bytes) one after the other: it grows with all history.
+    """
+
+    facts: bytearray = msgspec.field(default_factory=bytearray)
     sessions: dict[str, list[int]] = {}
     reports: dict[str, list[int]] = {}
+
+    def find(self, key: bytes) -> tuple[bytes, int] | None:
+        """The content digest and the place of a fact, by its key."""
+        at = self.facts.find(key)
+        while at > 0 and at % KNOWN_FACT.size:
+            at = self.facts.find(key, at + 1)
+        if at < 0:
+            return None
+        _, content, place = KNOWN_FACT.unpack_from(self.facts, at)
+        return content, place
+
+    def take(self, key: bytes, content: bytes, place: int) -> None:
+        """Add a fact; its key must be new."""
+        self.facts += KNOWN_FACT.pack(key, content, place)
 
 
 class Strip(msgspec.Struct, array_like=True):
@@ -143,7 +163,9 @@ class Archive:
         self._standing: dict[str, Sensed | None] = {}
         self._standing_reports: dict[str, Exercise | None] = {}
         self._counted: dict[int, list[Dated]] = {}
+        self._chains: dict[int, range] = {}
         self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
+        self._quiet_until = 0  # before this instant the time alone changes nothing
         self.changed = False
 
     # -- identity -----------------------------------------------------------------------------------------------------------------
@@ -157,12 +179,12 @@ class Archive:
     def known(self, key: bytes) -> bytes | None:
         """The content digest of the fact that has taken a key, or None."""
         bucket = self._ids.get(self._bucket_of_key(key))
-        found = bucket.facts.get(key) if bucket else None
+        found = bucket.find(key) if bucket else None
         return found[0] if found else None
 
     def take_key(self, key: bytes, content: bytes, place: int) -> None:
         """Remember a fact's key, its content, and where its entry stands."""
-        self._ids.edit(self._bucket_of_key(key)).facts[key] = (content, place)
+        self._ids.edit(self._bucket_of_key(key)).take(key, content, place)
 
     # -- what is known now --------------------------------------------------------------------------------------------------------
 
@@ -199,6 +221,9 @@ class Archive:
     @property
     def today(self) -> int:
         """The local date of `now`; there must be an episode."""
+        today = self.head.today
+        if today is not None and self.head.now < self._quiet_until:
+            return today
         return self.timeline.day_of(self.head.now)
 
     # -- a day's facts (the Source of processors.days) ----------------------------------------------------------------------------
@@ -229,6 +254,13 @@ class Archive:
         episode = self.timeline.episode_of(day)
         zone = episode.enrolled.zone if episode else self.timeline.episodes[0].enrolled.zone
         return day_start(zone, day), day_start(zone, day + 1)
+
+    def chain(self, day: int) -> range:
+        """The days around `day` whose sessions may be paired with each other."""
+        found = self._chains.get(day)
+        if found is None:
+            found = self._chains[day] = chain(self, day)
+        return found
 
     def _counts(self, entry: Dated) -> bool:
         if entry.retracted:
@@ -261,8 +293,11 @@ class Archive:
 
     def facts_of(self, day: int) -> DayFacts:
         """The facts of a day in an episode, as they count."""
+        return assemble(self, day, over=self._over(day))
+
+    def _over(self, day: int) -> bool:
         episode = self.timeline.episode_of(day)
-        return assemble(self, day, over=episode is not None and self.head.now >= episode.over_at(day))
+        return episode is not None and self.head.now >= episode.over_at(day)
 
     def summary(self, day: int) -> DaySummary | None:
         """The summary of a day as of the last flush, or None."""
@@ -271,10 +306,12 @@ class Archive:
 
     def examine(self, day: int) -> tuple[DayFacts, DaySummary]:
         """The facts of a day in an episode and their summary, as of now."""
-        found = self._fresh.get(day)
+        over, found = self._over(day), self._fresh.get(day)
         if found is None:
-            facts = self.facts_of(day)
+            facts = assemble(self, day, over=over)
             found = self._fresh[day] = (facts, summarise(facts, self.plans.of(day)))
+        elif found[0].over != over:
+            found = self._fresh[day] = (replace(found[0], over=over), aged(found[1], over=over))
         return found
 
     def current(self, day: int) -> DaySummary:

@@ -13,6 +13,7 @@ from schemas.instants import EPOCH_ORDINAL, SECOND
 from schemas.zones import load_zone
 
 QUARTER = 900
+QUARTER_NS = QUARTER * SECOND
 GRACE = 6 * 3600 * SECOND
 """How long after its end a day is over: what the patient did late in the evening may still be on its way."""
 
@@ -36,9 +37,8 @@ def _quarter_day(zone: str, quarter: int) -> int | None:
 
 def local_day(zone: str, instant: int) -> int:
     """The local date (day number) of an instant in an IANA zone."""
-    seconds = instant // SECOND
-    day = _quarter_day(zone, seconds // QUARTER)
-    return _local(load_zone(zone), seconds) if day is None else day
+    day = _quarter_day(zone, instant // QUARTER_NS)
+    return _local(load_zone(zone), instant // SECOND) if day is None else day
 
 
 @lru_cache(20_000)

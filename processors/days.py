@@ -14,6 +14,7 @@ from schemas.instants import SECOND
 
 NEAR = 30 * 60 * SECOND
 """Starts that lie less than this apart may be one session."""
+MOTION = (Session, Rep)
 
 
 @dataclass(slots=True)
@@ -85,6 +86,9 @@ class Source(Protocol):
     def bounds(self, day: int) -> tuple[int, int]:
         """The first instants of a day and of the next."""
 
+    def chain(self, day: int) -> range:
+        """`chain` of the day, remembered."""
+
 
 def stand(session_id: str, entries: Iterable[Session | Rep]) -> Sensed | None:
     """The derivation that stands among a session's facts; its `day` is left to the caller (-1)."""
@@ -104,7 +108,9 @@ def stand(session_id: str, entries: Iterable[Session | Rep]) -> Sensed | None:
 
 
 def _sensed_on(source: Source, day: int) -> list[Sensed]:
-    ids = {entry.session_id for entry in source.counted_on(day) if isinstance(entry, Session | Rep)}
+    ids = {entry.session_id for entry in source.counted_on(day) if isinstance(entry, MOTION)}
+    if not ids:
+        return []
     found = [standing for session_id in sorted(ids) if (standing := source.standing(session_id)) is not None]
     return [standing for standing in found if standing.day == day]
 
@@ -128,15 +134,21 @@ def chain(source: Source, day: int) -> range:
         return number
 
     first = last = day
-    here = starts(day)
+    own = here = starts(day)
     while here and min(here) < source.bounds(first)[0] + NEAR:
         first = beside(first, -1)
         here = starts(first)
-    here = starts(day)
+    here = own
     while here and max(here) >= source.bounds(last)[1] - NEAR:
         last = beside(last, 1)
         here = starts(last)
     return range(first, last + 1)
+
+
+def near_midnight(source: Source, day: int, at: int) -> bool:
+    """Whether an instant of a day may pair with one of another day."""
+    begins, ends = source.bounds(day)
+    return at < begins + NEAR or at >= ends - NEAR
 
 
 def _pair(source: Source, sensed: list[Session], reports: list[Exercise]) -> dict[int, Exercise]:
@@ -176,12 +188,15 @@ def _named_elsewhere(source: Source, report: Exercise) -> bool:
 def assemble(source: Source, day: int, *, over: bool) -> DayFacts:
     """The facts of a day as they count."""
     facts = DayFacts(day, over)
-    facts.entries = [entry for entry in source.counted_on(day) if not isinstance(entry, Session | Rep)]
+    counted = source.counted_on(day)
+    if not counted:
+        return facts
+    facts.entries = [entry for entry in counted if not isinstance(entry, MOTION)]
     facts.sensed = _sensed_on(source, day)
     facts.reports = _reports_on(source, day)
     if not facts.reports and not any(sensed.session for sensed in facts.sensed):
         return facts
-    days = chain(source, day)
+    days = source.chain(day)
     sensed = [x.session for d in days for x in (_sensed_on(source, d) if d != day else facts.sensed) if x.session]
     reports = [report for d in days for report in (_reports_on(source, d) if d != day else facts.reports)]
     paired = _pair(source, sensed, reports)

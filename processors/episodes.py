@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from processors.calendar import day_start, local_day, over_at
 from processors.entries import Discharged, Enrolled
@@ -36,6 +37,13 @@ class Episode:
         return over_at(self.enrolled.zone, day)
 
 
+@lru_cache(4096)
+def _next_change(zones: tuple[str, ...], today: int, now: int) -> int:
+    instants = [day_start(zone, day) for zone in zones for day in (today, today + 1, today + 2)]
+    instants += [over_at(zone, day) for zone in zones for day in (today - 2, today - 1, today)]
+    return min(x for x in instants if x > now)
+
+
 class Timeline:
     """All episodes of one patient, as the facts known now tell them."""
 
@@ -53,7 +61,8 @@ class Timeline:
             last = min(end.day if end else FOREVER, ordered[i + 1].start - 1 if i + 1 < len(ordered) else FOREVER)
             self.episodes.append(Episode(entry, end, entry.start, last))
         self._starts = [episode.first for episode in self.episodes]
-        self._only_zone = self.episodes[0].enrolled.zone if len({x.enrolled.zone for x in self.episodes}) == 1 else None
+        self._zones = tuple(sorted({x.enrolled.zone for x in self.episodes}))
+        self._only_zone = self._zones[0] if len(self._zones) == 1 else None
 
     def __bool__(self) -> bool:
         return bool(self.episodes)
@@ -70,7 +79,8 @@ class Timeline:
 
     def day_of(self, instant: int) -> int:
         """The patient-local date (day number) of an instant; there must be an episode."""
-        return local_day(self.zone_of(instant), instant)
+        zone = self._only_zone
+        return local_day(self.zone_of(instant) if zone is None else zone, instant)
 
     def episode_of(self, day: int) -> Episode | None:
         """The episode that a day belongs to, or None."""
@@ -91,7 +101,4 @@ class Timeline:
 
     def next_change(self, now: int) -> int:
         """The first instant after `now` at which a local date begins or a day is over."""
-        today = self.day_of(now)
-        instants = [day_start(zone, day) for zone in {x.enrolled.zone for x in self.episodes} for day in (today, today + 1, today + 2)]
-        instants += [over_at(zone, day) for zone in {x.enrolled.zone for x in self.episodes} for day in (today - 2, today - 1, today)]
-        return min(x for x in instants if x > now)
+        return _next_change(self._zones, self.day_of(now), now)

@@ -31,12 +31,28 @@ def digest(values: dict[str, Any]) -> bytes:
     return blake2b(orjson.dumps(values), digest_size=8).digest()
 
 
+class Recent(dict[int, DaySummary | None]):
+    """The summaries of a ledger's days, taken out week by week as they are asked for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._strips = ledger.strips
+
+    def __missing__(self, day: int) -> DaySummary | None:
+        strip = self._strips.get(day // 7)
+        for number in range(day // 7 * 7, day // 7 * 7 + 7):
+            self.setdefault(number, strip.days.get(number) if strip else None)
+        return self[day]
+
+
 class Issue:
     """One patient's flush."""
 
     def __init__(self, ledger: Ledger, policy: Policy, out: Output) -> None:
         self.ledger, self.policy, self.out = ledger, policy, out
         self._facts: dict[int, DayFacts] = {}
+        self._recent = Recent(ledger)
+        self._summary = self._recent.__getitem__
         self._upserts: dict[tuple[str, str], dict[str, Any]] = {}
         self._gone: dict[tuple[str, str], dict[str, Any]] = {}
         self._heard_changed = False
@@ -108,8 +124,8 @@ class Issue:
         for day in sorted(days):
             if oldest is not None and day < oldest:
                 continue
-            episode, before = self._episode(day), ledger.summary(day)
-            after = self._refresh(day, episode)
+            episode, before = self._episode(day), self._summary(day)
+            after = self._recent[day] = self._refresh(day, episode)
             if after == before and not everything:
                 continue
             old, new = before or DaySummary(), after or DaySummary()
@@ -127,11 +143,11 @@ class Issue:
             if episode is not None and (everything or old.heard_at != new.heard_at):
                 self._note_heard(episode, old.heard_at, new.heard_at)
         first_touched = min(days, default=0)
-        self._later(
-            "adherence_window", windows, lambda day, episode: adherence.window_rows(ledger.summary, day, episode.first), first_touched
-        )
-        self._later("medication_window", doses, lambda day, episode: medication.rows(ledger.summary, day, episode.first), first_touched)
-        self._later("pain_daily", pains, lambda day, episode: pain.rows(ledger.summary, day, episode.first), first_touched)
+        if windows and ledger.timeline:
+            course = adherence.Course(self._summary, min(windows), min(max(windows), ledger.today))
+            self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(course, day, episode.first), first_touched)
+        self._later("medication_window", doses, lambda day, episode: medication.rows(self._summary, day, episode.first), first_touched)
+        self._later("pain_daily", pains, lambda day, episode: pain.rows(self._summary, day, episode.first), first_touched)
         slopes |= {day for day in days if self._episode(day)}
         self._later("rom_daily", slopes, self._rom_rows, first_touched)
         self._whole(periods, everything=everything, care=care, scored=scored)
@@ -140,7 +156,7 @@ class Issue:
         yield from range(day, day + pain.REACH + 1)
         seen, number, last = 0, day + 1, self.ledger.today if self.ledger.timeline else day
         while seen < pain.NEXT_DAYS and number <= last:
-            summary = self.ledger.summary(number)
+            summary = self._summary(number)
             if summary is not None and summary.pains:
                 seen += 1
                 yield number
@@ -169,13 +185,13 @@ class Issue:
         return summary
 
     def _rom_rows(self, day: int, episode: Episode) -> Rows:
-        summary = self.ledger.summary(day)
+        summary = self._summary(day)
         week = self.ledger.issued.get(day // 7)
         issued = week is not None and "rom_daily" in week.days.get(day, ())
         if day not in self._facts and not issued and not (summary and summary.attained):
             return {}
         facts = self._facts.get(day) or self.ledger.facts_of(day)
-        return rom.rows(facts, self.ledger.plans.of(day), episode, self.ledger.summary)
+        return rom.rows(facts, self.ledger.plans.of(day), episode, self._summary) if facts.sensed else {}
 
     def _later(self, table: str, days: set[int], rows: Any, first_touched: int) -> None:
         ledger = self.ledger
@@ -186,7 +202,7 @@ class Issue:
             episode = ledger.timeline.episode_of(day)
             if day > today or day < oldest or episode is None:
                 continue
-            summary = ledger.summary(day)
+            summary = self._summary(day)
             if summary is None:
                 continue
             recorded = max(summary.recorded, ledger.head.newest_recorded if day == first_touched else 0, episode.enrolled.recorded)
@@ -196,6 +212,8 @@ class Issue:
         """Issue the rows of one table and day."""
         week = self.ledger.issued.get(day // 7)
         before = week.days.get(day, {}).get(table, {}) if week else {}
+        if not rows and not before:
+            return
         for values in rows.values():
             values["clinic_id"] = clinic
         after = self._compare(table, day, before, rows, recorded)
@@ -280,7 +298,8 @@ class Issue:
                 touched = any(day in range(start, start + billing.PERIOD) for day in days)
                 if start + billing.PERIOD <= self._oldest or not (everything or touched or (care and start == episode.first)):
                     continue
-                made = billing.period_rows(ledger.timeline, episode, ledger.summary, done, today, start)
+                lenient = self.policy.lenient_data_days
+                made = billing.period_rows(ledger.timeline, episode, self._summary, done, today, start, lenient=lenient)
                 rows |= {k: {**v, "clinic_id": episode.enrolled.clinic_id} for k, v in made.items()}
         scope = (
             set(rows) if not everything else {k for k in ledger.head.issued.get("billing_periods", {}) if self._open(orjson.loads(k)[1])}

@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from processors.archive import BUCKETS, FARTHEST, HEAD, LONG_SILENCE, NOWHERE, Archive, Head, week_of
-from processors.days import chain
+from processors.days import near_midnight
 from processors.entries import AnyEntry, Dated, Discharged, Enrolled, Exercise, Heard, Minutes, Note, Rep, Retraction, Session, Setup
 from processors.episodes import Episode
 from processors.shelf import pack
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
+
+NAMING = (Session, Rep, Exercise)
+"""What may name a session."""
+ALL = 1 << 40
+"""A number beyond every part's."""
+STARTING = (Session, Exercise)
+"""What may be paired by its start."""
 
 
 class Ledger(Archive):
@@ -55,6 +62,8 @@ class Ledger(Archive):
         if self.timeline:
             day = self.timeline.day_of(entry.at)
             self._counted.pop(day, None)
+            if isinstance(entry, STARTING) and near_midnight(self, day, entry.at):
+                self._chains.clear()
             if number in self._by_day:
                 self._by_day[number].setdefault(day, []).append(entry)
         self._index_session(entry, number)
@@ -73,18 +82,19 @@ class Ledger(Archive):
 
     def names_known_session(self, entry: Dated) -> bool:
         """Whether a motion fact or an exercise report names a session of which something is known."""
-        if not isinstance(entry, Session | Rep | Exercise) or entry.session_id is None:
+        if not isinstance(entry, NAMING) or entry.session_id is None:
             return False
         bucket = self._ids.get(self._bucket_of_name(entry.session_id))
         return bucket is not None and (entry.session_id in bucket.sessions or entry.session_id in bucket.reports)
 
     def _forget_standing(self, entry: Dated) -> None:
-        if isinstance(entry, Session | Rep | Exercise) and entry.session_id is not None:
+        if isinstance(entry, NAMING) and entry.session_id is not None:
             self._standing.pop(entry.session_id, None)
             self._standing_reports.pop(entry.session_id, None)
 
     def _forget_days(self) -> None:
         self._counted.clear()
+        self._chains.clear()
         self._standing.clear()
         self._standing_reports.clear()
 
@@ -98,7 +108,7 @@ class Ledger(Archive):
         if not self.timeline:
             return set()
         days = {self.timeline.day_of(entry.at)}
-        if isinstance(entry, Session | Rep | Exercise) and entry.session_id is not None:
+        if isinstance(entry, NAMING) and entry.session_id is not None:
             standing = self.standing(entry.session_id)
             if standing is not None:
                 days.add(standing.day)
@@ -106,8 +116,8 @@ class Ledger(Archive):
                 report = self.standing_report(entry.session_id)
                 if report is not None:
                     days.add(self.timeline.day_of(report.at))
-        if isinstance(entry, Session | Exercise):
-            days = {near for day in days for near in chain(self, day)}
+        if isinstance(entry, STARTING):
+            days = {near for day in days for near in self.chain(day)}
         return days
 
     def recount(self, *, redate: bool) -> None:
@@ -116,6 +126,7 @@ class Ledger(Archive):
         self.head.stale.everything = True
         self._fresh.clear()
         self._plans = None
+        self._quiet_until = 0
         if redate:
             self.head.stale.restate = True
             self._timeline = None
@@ -126,7 +137,8 @@ class Ledger(Archive):
         """Mark the fact that is named, if it is there; a retracted `motion.session` takes all facts of its session."""
         key = reference_key(source, name)
         bucket = self._ids.get(self._bucket_of_key(key))
-        place = bucket.facts[key][1] if bucket and key in bucket.facts else NOWHERE
+        found = bucket.find(key) if bucket else None
+        place = found[1] if found else NOWHERE
         if place == HEAD:
             for entry in self.head.structural:
                 if (entry.source, entry.id) == (source, name) and not isinstance(entry, Retraction):
@@ -144,6 +156,7 @@ class Ledger(Archive):
         before = self._touched_by(entry)
         entry.retracted = True
         self._counted.clear()
+        self._chains.clear()
         self.head.stale.restate = True
         self._forget_standing(entry)
         self._stale(before | self._touched_by(entry))
@@ -162,6 +175,9 @@ class Ledger(Archive):
         if now <= before:
             return
         self.changed = True
+        if now < self._quiet_until:
+            head.now = now
+            return
         coming = self._coming(now) if self.timeline else []
         linked = {day for entry in coming for day in self._touched_by(entry)}
         head.now = now
@@ -174,9 +190,11 @@ class Ledger(Archive):
             head.stale.care = head.stale.care or any(isinstance(x, Setup | Minutes) for x in head.structural)
             self._forget_days()
         linked |= {day for entry in coming for day in self._touched_by(entry)}
-        first = min(head.today if head.today is not None else today, today) - 2
-        self._stale(linked | {day for day in range(max(first, today - LONG_SILENCE), today + 1) if self._turned(day)})
+        last = min(head.today if head.today is not None else today, today)
+        self._stale(linked | set(range(max(last + 1, today - LONG_SILENCE), today + 1)))
+        head.stale.days |= {day for day in range(max(last - 2, today - LONG_SILENCE), last + 1) if self._turned(day)}
         head.today = today
+        self._quiet_until = self.timeline.next_change(now)
 
     def _turned(self, day: int) -> bool:
         """Whether the time alone changes a day: it has begun, or it is over."""
@@ -186,6 +204,8 @@ class Ledger(Archive):
     def _coming(self, now: int) -> list[Dated]:
         """The facts of days that begin by `now`: until then they were not there."""
         today, before = self.timeline.day_of(now), self.head.today if self.head.today is not None else self.today
+        if today <= before:
+            return []
         weeks = range(week_of(self.head.now) - 1, week_of(now + FARTHEST) + 2) if self.head.now else ()
         found = [self._indexed(number) for number in weeks if number in self.head.weeks]
         return [entry for index in found for day in range(before + 1, today + 1) for entry in index.get(day, ()) if not entry.retracted]
@@ -242,17 +262,27 @@ class Ledger(Archive):
             shelf.save()
         self.changed = False
         hot = week_of(self.head.now) - 1
-        for number in self._weeks.loaded():
-            if number < hot:
-                self._weeks.drop(number)
-                self._by_day.pop(number, None)
+        self._weeks.drop_before(hot)
+        for number in [number for number in self._by_day if number < hot]:
+            del self._by_day[number]
         self._forget_days()
-        for number in self._ids.loaded():
-            self._ids.drop(number)
-        this_week = self.head.now // (DAY_SECONDS * SECOND) // 7
-        for number in self.strips.loaded():
-            if number < this_week - 5:
-                self.strips.drop(number)
-        for number in self.issued.loaded():
-            if number < this_week - 1:
-                self.issued.drop(number)
+        self._ids.drop_before(BUCKETS)
+        self.strips.drop_before(self._this_week - 5)
+        self.issued.drop_before(self._this_week - 1)
+
+    def rest(self) -> None:
+        """Drop what was read only to look back, and didn't change."""
+        self.strips.drop_before(self._this_week - 1)
+        self.issued.drop_before(self._this_week - 1)
+
+    def cool(self) -> None:
+        """Drop every part that is saved; what stays is the head."""
+        for shelf in (self._weeks, self._ids, self.strips, self.issued):
+            shelf.drop_before(ALL)
+        self._by_day.clear()
+        self._forget_days()
+        self._plans = None
+
+    @property
+    def _this_week(self) -> int:
+        return self.head.now // (DAY_SECONDS * SECOND) // 7

@@ -12,8 +12,12 @@ from bisect import insort
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
-from processors.motion_course import Course, Repetition, advance, finish
-from processors.motion_facts import admission_row, chunk_of, rep_fact, session_fact
+from msgspec.structs import replace
+
+from processors.motion_activity import SUMMARISED, summarise
+from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, recording, settle
+from processors.motion_facts import activity_facts, admission_row, chunk_of, rep_fact, session_fact
+from processors.motion_final import final_pass
 from processors.motion_session import Name, Session, Sessions
 from processors.motion_timeline import Timeline
 from processors.processor import DeadLetter, Output, Record, Tick, revision
@@ -151,16 +155,46 @@ class MotionProcessor:
         self._finish(name, course, out)
 
     def _advance(self, name: Name, course: Course, seq: int, out: Output) -> None:
-        self._tell(name, course, advance(course, self._sessions.chunk(name, seq)), out)
+        reps = advance(course, self._sessions.chunk(name, seq))
+        if course.ripe:
+            reps += settle(course, self._taken(name, course))
+        self._tell(name, course, reps, out)
+
+    def _taken(self, name: Name, course: Course) -> list[Chunk]:
+        """The chunks that a course has taken."""
+        return [self._sessions.chunk(name, seq) for seq in self._sessions.edit(name).admitted if seq < course.next_seq]
 
     @staticmethod
     def _tell(name: Name, course: Course, reps: list[Repetition], out: Output) -> None:
         out.facts.extend(rep_fact(*name, course, rep) for rep in reps)
 
     def _finish(self, name: Name, course: Course, out: Output) -> None:
-        reps, summary = finish(course)
+        """Tell what was still open, the session, and the final pass where it knows better."""
+        reps, summary = finish(course, lambda: self._taken(name, course))
         self._tell(name, course, reps, out)
+        if not course.floats:
+            self._summarise(name, course, summary, out)
+            return
+        if course.sample_bytes > self._policy.final_pass_bytes:
+            out.facts.append(session_fact(*name, course, _flagged(summary, ["no_final_pass"])))
+            return
+        smoothness, doubts, better = final_pass(course, self._taken(name, course))
+        out.facts.append(session_fact(*name, course, replace(_flagged(summary, doubts), sparc=smoothness)))
+        if better is not None:
+            course.derivation = better.course.derivation
+            self._tell(name, better.course, better.reps, out)
+            out.facts.append(session_fact(*name, better.course, better.summary))
+
+    def _summarise(self, name: Name, course: Course, summary: Summary, out: Output) -> None:
+        """Tell a session in which no repetitions are counted, and the activity that it shows."""
+        if course.motion is None or course.kind not in SUMMARISED.get(course.motion, ()):
+            out.facts.append(session_fact(*name, course, summary))
+            return
+        seen = recording(self._taken(name, course))
+        values, flags = summarise(course.motion, course.kind, course.calibration, seen.instants, seen.samples)
+        summary = _flagged(summary, flags)
         out.facts.append(session_fact(*name, course, summary))
+        out.facts.extend(activity_facts(*name, course, summary, values))
 
     def _close(self, name: Name, session: Session, instant: int, out: Output) -> None:
         """Close a session; its chunks are held from the first tick of the grid at `instant` or after."""
@@ -214,6 +248,10 @@ class MotionProcessor:
                     self._sessions.let_go(name)
             self._schedule(name, session)
             self._sessions.trim()
+
+
+def _flagged(summary: Summary, flags: list[str]) -> Summary:
+    return replace(summary, flags=sorted({*summary.flags, *flags}))
 
 
 def _forgotten_key(subject: str) -> bytes:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from processors.motion_course import Chunk, Course, Repetition, Summary
 from processors.processor import Row
 from schemas.codecs import derived_fact
-from schemas.events import MotionRep, MotionSession, SensorChunk
+from schemas.events import MOTION_SOURCE, Data, FactRetracted, MotionRep, MotionSession, SensorActivity, SensorChunk
 from schemas.instants import SECOND, format_instant
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def session_fact(subject: str, session_id: str, course: Course, summary: Summary
         reps=course.reps,
         rom_best_deg=summary.rom_best_deg,
         rom_median_deg=summary.rom_median_deg,
-        sparc=None,
+        sparc=summary.sparc,
         flags=summary.flags,
     )
     return derived_fact(
@@ -72,6 +72,26 @@ def session_fact(subject: str, session_id: str, course: Course, summary: Summary
         time=course.start,
         recorded=course.recorded,
         clinic=course.clinic,
+    )
+
+
+def activity_facts(subject: str, session_id: str, course: Course, summary: Summary, values: dict[str, float]) -> list[Fact]:
+    """The summary of a session of walking or posture; the one of the derivation before it is retracted."""
+    name, facts = f"{subject}/{session_id}", []
+    if course.derivation > 1:
+        before = f"{name}/{course.derivation - 1}/activity"
+        retraction = FactRetracted.model_construct(fact_source=MOTION_SOURCE, fact_id=before, reason="derived anew")
+        facts.append(_about(subject, course, retraction, "rtm.fact.retracted.v1", f"{before}/retracted"))
+    kind: Literal["gait", "posture"] = "gait" if course.motion == "gait" else "posture"
+    model = SensorActivity.model_construct(kind=kind, start=course.start, end=summary.end, values=values)
+    facts.append(_about(subject, course, model, "rtm.sensor.activity.v1", f"{name}/{course.derivation}/activity"))
+    return facts
+
+
+def _about(subject: str, course: Course, model: Data, event_type: str, fact_id: str) -> Fact:
+    """A fact about a whole session, at its start."""
+    return derived_fact(
+        model, type=event_type, subject=subject, id=fact_id, time=course.start, recorded=course.recorded, clinic=course.clinic
     )
 
 

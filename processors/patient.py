@@ -8,7 +8,9 @@ the patients for whom a day begins or is over, each at its due instant, in order
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import OrderedDict
+from collections.abc import Iterator
 
 import msgspec
 import orjson
@@ -31,7 +33,9 @@ from schemas.instants import DAY_SECONDS, SECOND, format_instant
 AHEAD = DAY_SECONDS * SECOND
 """How far a fact may lie after its recorded time."""
 LIVE = 4096
-"""How many patients' ledgers stay decoded between checkpoints."""
+"""How many patients' ledgers stay in memory between checkpoints, their heads at least."""
+WARM = 512
+"""How many of them, those used last, keep the parts they have read."""
 HOUR = 3600 * SECOND
 
 
@@ -122,8 +126,18 @@ class PatientProcessor:
 
     def flush(self, out: Output) -> None:
         """Issue the rows of every patient touched since the last flush."""
+        for _ in self.issue(out):
+            pass
+
+    def issue(self, out: Output) -> Iterator[None]:
+        """`flush`, patient by patient: between two of them `out` may be emptied."""
+        crowded = len(self._touched) > WARM
         for subject in sorted(self._touched):
-            Issue(self._touched[subject], self.policy, out).run()
+            ledger = self._touched[subject]
+            Issue(ledger, self.policy, out).run()
+            if crowded:
+                ledger.rest()
+            yield
         self._touched.clear()
 
     def save(self) -> None:
@@ -131,6 +145,8 @@ class PatientProcessor:
         for ledger in self._live.values():
             ledger.save()
         self._calendar.save()
+        for ledger in itertools.islice(self._live.values(), max(0, len(self._live) - WARM)):
+            ledger.cool()
         while len(self._live) > LIVE:
             subject, _ = next((s, x) for s, x in self._live.items())
             if subject in self._touched:
@@ -236,6 +252,7 @@ class PatientProcessor:
 
     def _event_row(self, ledger: Ledger, fact: Fact, entry: AnyEntry) -> Row:
         recorded = format_instant(fact.recorded)
+        issued = max(self.now, ledger.head.newest_recorded)
         return Row(
             "events",
             fact.subject,
@@ -250,11 +267,11 @@ class PatientProcessor:
                 "channel": fact.data.channel if isinstance(fact.data, Report) else None,
                 "retracted": entry.retracted,
                 "data": orjson.dumps(fact.payload).decode(),
-                "attributes": orjson.dumps(fact.attributes).decode(),
+                "attributes": orjson.dumps(fact.attributes).decode() if fact.attributes else "{}",
                 "clinic_id": entry.shown_clinic,
                 "updated_at": recorded,
                 "revision": revision(self.policy.generation, ledger.head.position),
-                "issued_at": format_instant(max(self.now, ledger.head.newest_recorded)),
+                "issued_at": recorded if issued == fact.recorded else format_instant(issued),
                 "deleted": 0,
             },
         )

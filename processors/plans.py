@@ -25,9 +25,12 @@ class Due:
 
 @dataclass(slots=True)
 class DayPlan:
-    """The plan of one day. `listed` are its exercises, due or not; `medications` its medications with the doses due, None when not due."""
+    """The plan of one day. `sessions` and `reps` are what is due in all; `listed` are its exercises, due or not; `medications`
+    its medications with the doses due, None when not due."""
 
     due: dict[str, Due] = field(default_factory=dict)
+    sessions: int = 0
+    reps: int = 0
     listed: set[str] = field(default_factory=set)
     medications: dict[str, int | None] = field(default_factory=dict)
     goals: list[Goal] = field(default_factory=list)
@@ -84,6 +87,8 @@ class PlanBook:
                     due = plan.due.setdefault(exercise.exercise_id, Due())
                     due.sessions += exercise.sessions
                     due.reps += exercise.sessions * exercise.reps
+                    plan.sessions += exercise.sessions
+                    plan.reps += exercise.sessions * exercise.reps
                     due.cap = max(due.cap, exercise.reps)
             for drug in version.medications:
                 before = plan.medications.get(drug.medication_id)

@@ -9,7 +9,10 @@ from schemas.instants import DAY_SECONDS, SECOND
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The settings of a fold; two folds of one log with one policy give the same rows."""
+    """The settings of a fold; two folds of one log with one policy give the same rows.
+
+    `final_pass_bytes`: a session with more bytes of samples gets no final pass.
+    """
 
     generation: int = 1
     tick_s: int = 60
@@ -17,7 +20,9 @@ class Policy:
     retention_days: int = 400
     session_silence_s: int = 600
     session_hold_s: int = 48 * 3600
+    final_pass_bytes: int = 1 << 20
     live_interaction_per_code: bool = False
+    lenient_data_days: bool = False
 
     @property
     def lateness(self) -> int:

@@ -6,7 +6,7 @@ without harm to what the newer code wrote.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -62,20 +62,16 @@ class Shelf(Generic[T]):
         self._changed.add(number)
         return part
 
-    def loaded(self) -> Iterator[int]:
-        """The numbers of the parts in memory."""
-        return iter(list(self._parts))
-
     def save(self) -> None:
         """Write what changed."""
         for number in sorted(self._changed):
             self._store.put(self._key(number), pack(self._parts[number]))
         self._changed.clear()
 
-    def drop(self, number: int) -> None:
-        """Forget an unchanged part in memory; it stays in the store."""
-        if number not in self._changed:
-            self._parts.pop(number, None)
+    def drop_before(self, number: int) -> None:
+        """Forget the unchanged parts with a lower number; they stay in the store."""
+        for cold in [n for n in self._parts if n < number and n not in self._changed]:
+            del self._parts[cold]
 
     def erase(self, numbers: Iterable[int]) -> None:
         """Delete parts from memory and store."""

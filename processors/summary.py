@@ -76,20 +76,25 @@ def status(prescribed_reps: int, completed_reps: int, *, over: bool, heard: bool
     return "partial" if completed_reps > 0 else "missed"
 
 
-def exercise_totals(facts: DayFacts, plan: DayPlan, exercise_id: str) -> Adherence:
-    """What one exercise asked of a day and what was done of it; contract, "Done"."""
-    done = [session.reps for session in facts.sessions if session.exercise_id == exercise_id and session.reps >= 1]
-    due = plan.due.get(exercise_id)
-    if due is None:
-        return Adherence(heard=facts.heard, over=facts.over)
-    return Adherence(
-        due.sessions,
-        min(due.sessions, len(done)),
-        due.reps,
-        min(due.reps, sum(min(reps, due.cap) for reps in done)),
-        facts.heard,
-        facts.over,
-    )
+def done_by_exercise(facts: DayFacts, plan: DayPlan) -> dict[str, tuple[int, int]]:
+    """The sessions and repetitions of a day that count for what was due; contract, "Done"."""
+    done: dict[str, tuple[int, int]] = {}
+    for session in facts.sessions:
+        exercise = session.exercise_id
+        if session.reps >= 1 and exercise is not None and (due := plan.due.get(exercise)) is not None:
+            sessions, reps = done.get(exercise, (0, 0))
+            done[exercise] = min(due.sessions, sessions + 1), min(due.reps, reps + min(session.reps, due.cap))
+    return done
+
+
+def plan_totals(facts: DayFacts, plan: DayPlan) -> Adherence:
+    """What the whole plan asked of a day and what was done of it."""
+    if not facts.sessions:
+        return Adherence(plan.sessions, 0, plan.reps, 0, facts.heard, facts.over)
+    done = done_by_exercise(facts, plan).values()
+    completed_sessions = sum([sessions for sessions, _ in done])
+    completed_reps = sum([reps for _, reps in done])
+    return Adherence(plan.sessions, completed_sessions, plan.reps, completed_reps, facts.heard, facts.over)
 
 
 def joint_key(joint: str, motion: str | None, side: str) -> str:
@@ -128,17 +133,10 @@ def pain_reports(facts: DayFacts) -> list[tuple[int, float]]:
 
 def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
     """The summary of a day."""
-    totals = [exercise_totals(facts, plan, exercise_id) for exercise_id in plan.due]
-    adherence = Adherence(
-        sum(t.prescribed_sessions for t in totals),
-        sum(t.completed_sessions for t in totals),
-        sum(t.prescribed_reps for t in totals),
-        sum(t.completed_reps for t in totals),
-        facts.heard,
-        facts.over,
-    )
+    if not facts.heard:
+        return DaySummary(plan_totals(facts, plan), doses={medication: (due, 0) for medication, due in sorted(plan.medications.items())})
     heard = facts.heard_entries
-    datum = min((Datum(entry.time, entry.source, entry.id) for entry in heard if not isinstance(entry, Checkin)), default=None)
+    first = min([(entry.time, entry.source, entry.id) for entry in heard if type(entry) is not Checkin], default=None)
     reached = {key: attained(reps[0].motion, reps) for key, reps in reps_by_joint(facts).items()}
     taken: dict[str, int] = {}
     scores = []
@@ -148,12 +146,18 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
         elif isinstance(entry, Score):
             scores.append(ScoreSeen(entry.measure, entry.side, entry.time, entry.id, entry.source, entry.value, entry.recorded))
     return DaySummary(
-        adherence,
-        max((entry.time for entry in heard), default=None),
-        datum,
+        plan_totals(facts, plan),
+        max([entry.time for entry in heard], default=None),
+        None if first is None else Datum(*first),
         {key: value for key, value in sorted(reached.items()) if value is not None},
         pain_reports(facts),
         {medication: (due, taken.get(medication, 0)) for medication, due in sorted(plan.medications.items())},
         sorted(scores, key=lambda s: (s.time, s.id, s.source)),
-        max((entry.recorded for entry in heard), default=0),
+        max([entry.recorded for entry in heard], default=0),
     )
+
+
+def aged(summary: DaySummary, *, over: bool) -> DaySummary:
+    """A day's summary when only the time has passed."""
+    adherence = msgspec.structs.replace(summary.adherence, over=over)
+    return msgspec.structs.replace(summary, adherence=adherence)

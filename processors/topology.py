@@ -8,7 +8,7 @@ forget a patient goes to both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from processors.motion import MotionProcessor
@@ -39,7 +39,7 @@ class Pipeline:
 
     def __init__(self, policy: Policy, motion_store: StateStore, patient_store: StateStore) -> None:
         self.motion = MOTION.make(policy, motion_store)
-        self.patient = PATIENT.make(policy, patient_store)
+        self.patient = PatientProcessor(policy, patient_store)
 
     def fold(self, record: Record, out: Output) -> None:
         """Fold one record through the stage it belongs to, and what motion makes of it through the next."""
@@ -62,6 +62,12 @@ class Pipeline:
         """Add the rows that changed to `out`."""
         self.motion.flush(out)
         self.patient.flush(out)
+
+    def issue(self, out: Output) -> Iterator[None]:
+        """`flush` in steps: between two of them `out` may be emptied."""
+        self.motion.flush(out)
+        yield
+        yield from self.patient.issue(out)
 
     def save(self) -> None:
         """Write what changed to the stores."""

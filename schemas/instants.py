@@ -75,6 +75,13 @@ def _date_text(days: int) -> str:
     return date.fromordinal(days + EPOCH_ORDINAL).isoformat()
 
 
+@lru_cache(4096)
+def _minute_text(minutes: int) -> str:
+    days, rest = divmod(minutes, DAY_SECONDS // 60)
+    hour, minute = divmod(rest, 60)
+    return f"{_date_text(days)}T{hour:02d}:{minute:02d}"
+
+
 def format_instant(instant: int) -> str:
     """RFC 3339 text in UTC, with nine decimals when the instant isn't a whole second.
 
@@ -82,11 +89,9 @@ def format_instant(instant: int) -> str:
     ('1970-01-01T00:00:00.000000001Z', '1970-01-01T00:01:00Z')
     """
     seconds, nanos = divmod(instant, SECOND)
-    days, rest = divmod(seconds, DAY_SECONDS)
-    hour, rest = divmod(rest, 3600)
-    minute, second = divmod(rest, 60)
+    minutes, second = divmod(seconds, 60)
     tail = f".{nanos:09d}Z" if nanos else "Z"
-    return f"{_date_text(days)}T{hour:02d}:{minute:02d}:{second:02d}{tail}"
+    return f"{_minute_text(minutes)}:{second:02d}{tail}"
 
 
 Instant = Annotated[

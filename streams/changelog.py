@@ -87,13 +87,13 @@ class ChangelogStore:
         self.put(PROGRESS_KEY, pack(progress))
 
 
-async def read_changelog(bootstrap: str, topic: str, partition: int) -> ChangelogStore:
-    """The state in a partition of a state topic, read to its end. Whoever writes there must have been fenced before.
+async def read_changelog(bootstrap: str, topic: str, partition: int, log: str) -> tuple[ChangelogStore, int]:
+    """The state in a partition of a state topic, read to its end, and where the same partition of the topic `log` ends.
 
-    Raises aiokafka's KafkaError.
+    Whoever writes to the state must have been fenced before. Raises aiokafka's KafkaError.
     """
     store = ChangelogStore()
-    tp = TopicPartition(topic, partition)
+    state, source = TopicPartition(topic, partition), TopicPartition(log, partition)
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
@@ -103,13 +103,13 @@ async def read_changelog(bootstrap: str, topic: str, partition: int) -> Changelo
     )
     await reader.start()
     try:
-        reader.assign([tp])
-        await reader.seek_to_beginning(tp)
-        end = (await reader.end_offsets([tp]))[tp]
-        while await reader.position(tp) < end:
-            for records in (await reader.getmany(tp, timeout_ms=500)).values():
+        ends = await reader.end_offsets([state, source])  # before anything is fetched: it would wait behind the fetch
+        reader.assign([state])
+        await reader.seek_to_beginning(state)
+        while await reader.position(state) < ends[state]:
+            for records in (await reader.getmany(state, timeout_ms=500)).values():
                 for record in records:
                     store.restore(record.key, record.value)
     finally:
         await reader.stop()
-    return store
+    return store, int(ends[source])

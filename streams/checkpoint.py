@@ -78,6 +78,7 @@ class Checkpoint:
     def __init__(self, job: Job, stage: Stage, partition: int) -> None:
         self.topic, self.partition = stage.reads, partition
         self.progress = Progress()
+        self.next_offset = 0
         self.giving_up = False
         self._job, self._stage = job, stage
         self._store = ChangelogStore()
@@ -94,8 +95,15 @@ class Checkpoint:
         # 1. Start the producer: it fences the former owner, and ends what he left open.
         await self._producer.start()
         # 2. Read the state to its end: nobody else can write to it any more.
-        self._store = await read_changelog(self._job.bootstrap, self._job.state_topic(self._stage), self.partition)
+        state = self._job.state_topic(self._stage)
+        self._store, end = await read_changelog(self._job.bootstrap, state, self.partition, self.topic)
         self.progress = self._store.progress()
+        self.next_offset = self.progress.next_offset
+        if self.next_offset > end:
+            raise LogError(
+                f"{self.topic}, partition {self.partition}: the state knows offset {self.next_offset - 1}, but the topic ends before "
+                f"{end}; was it made anew? Give the workers another RTM_GENERATION"
+            )
         # 3. Make the processor over it.
         self._processor = await self._in_thread(self._stage.make, self._job.policy, self._store)
 
@@ -109,9 +117,9 @@ class Checkpoint:
         Raises FoldError, GivenUp and aiokafka's KafkaError (ProducerFenced among them); after any of them this owner is of no more use.
         """
         # 1. Refuse what begins beyond the state, skip what the state has.
-        if piece.begin > self.progress.next_offset:
+        if piece.begin > self.next_offset:
             return False
-        if piece.end <= self.progress.next_offset:
+        if piece.end <= self.next_offset:
             return True
         # 2. Fold the records, and collect all that is to be written. In a thread: it is all computing, and may take long.
         outgoing = await self._in_thread(self._compute, piece)
@@ -123,6 +131,7 @@ class Checkpoint:
         await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.group)
         # 6. Commit: now all of it is there, before this nothing.
         await self._producer.commit_transaction()
+        self.next_offset = piece.end
         return True
 
     async def write_tick(self, now: int) -> None:
@@ -144,7 +153,7 @@ class Checkpoint:
         try:
             for index in range(len(piece.offsets)):
                 offset = piece.offsets[index]
-                if offset < self.progress.next_offset:
+                if offset < self.next_offset:
                     continue
                 self._take(piece, index, out, dead)
             self._processor.flush(out)

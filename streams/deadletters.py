@@ -68,16 +68,19 @@ def dead_letter_row(
 
 def samples_row(origin: Origin, fact: Fact) -> Row:
     """The row of a chunk's raw samples, admitted or not."""
-    samples: bytes = fact.data.samples  # type: ignore[attr-defined]
-    values = {
-        "patient_id": fact.subject,
+    return Row("chunk_samples", fact.subject, samples_values(origin, fact.subject, fact.data.samples))  # type: ignore[attr-defined]
+
+
+def samples_values(origin: Origin, subject: str, samples: bytes) -> dict[str, Any]:
+    """The columns of such a row; `samples` are little-endian float32, row-major."""
+    return {
+        "patient_id": subject,
         "origin": origin.topic,
         "partition": origin.partition,
         "offset": origin.offset,
         "samples": base64.b64encode(samples).decode(),
         "sha256": hashlib.sha256(samples).hexdigest(),
     }
-    return Row("chunk_samples", fact.subject, values)
 
 
 def place_admission(row: Row, origin: Origin) -> None:

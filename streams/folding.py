@@ -5,6 +5,7 @@ Nothing here knows of files or of a warehouse: `streams.replay` puts those aroun
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from processors.processor import Output, Record, Tick
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from schemas.facts import Fact
 
 SLICE_RECORDS = 8192
-SLICES_A_SAVE = 4
+SAVE_RECORDS = 16_384
+PIECE_ROWS = 8192
 
 
 class Folding:
@@ -30,7 +32,7 @@ class Folding:
         self.position = 0
         self._pipeline = Pipeline(policy, motion_store, patient_store)
         self._out = Output()
-        self._slices = 0
+        self._saved = 0
 
     def add(self, fact: Fact) -> int:
         """Fold the tick due before the fact, if any, and the fact; the fact's position."""
@@ -46,11 +48,28 @@ class Folding:
     def take(self) -> Output:
         """End the slice: what was made since the last one, rows computed."""
         self._pipeline.flush(self._out)
-        self._slices += 1
-        if self._slices % SLICES_A_SAVE == 0:
-            self._pipeline.save()
-        out, self._out = self._out, Output()
+        self._save()
+        return self.made()
+
+    def pieces(self) -> Iterator[Output]:
+        """End the slice as `take` does, in pieces, so that no more than about PIECE_ROWS rows are held at once."""
+        for _ in self._pipeline.issue(self._out):
+            if len(self._out.rows) >= PIECE_ROWS:
+                yield self.made()
+        self._save()
+        yield self.made()
+
+    def made(self) -> Output:
+        """What was made so far, without ending the slice."""
+        held, out = self._out, replace(self._out)
+        held.facts, held.rows, held.transitions, held.dead = [], [], [], []
+        held.applied = held.duplicates = 0
         return out
+
+    def _save(self) -> None:
+        if self.position - self._saved >= SAVE_RECORDS:
+            self._pipeline.save()
+            self._saved = self.position
 
     def _fold(self, item: Fact | Tick) -> int:
         position = self.position

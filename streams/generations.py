@@ -22,8 +22,10 @@ ABANDONED_AFTER = timedelta(days=1)
 """How long a replay into a server may run before it is taken for dead; a chDB folder has one process, so there it is at once."""
 
 
-def begin(warehouse: Warehouse, kind: Kind, source: str) -> int:
+def begin(warehouse: Warehouse, kind: Kind, source: str, *, at_least: int = 1) -> int:
     """Begin a run and return its generation, the next number; `source` says what it reads, without personal data.
+
+    `at_least`: no lower number than this, where others are taken elsewhere.
 
     Replays that died before are pruned first. On a server two runs must not begin at the same instant.
     """
@@ -31,9 +33,27 @@ def begin(warehouse: Warehouse, kind: Kind, source: str) -> int:
     for row in rows:
         if _abandoned(warehouse, row):
             _drop(warehouse, row)
-    generation = max((row["generation"] for row in rows), default=0) + 1
+    generation = int(max([*(row["generation"] + 1 for row in rows), at_least]))
     _write(warehouse, {"generation": generation, "kind": kind, "status": "running", "started_at": _now(), "source": source, "revision": 1})
     return generation
+
+
+def adopt(warehouse: Warehouse, number: int, kind: Kind, source: str) -> None:
+    """Have generation `number` be there for a run of this kind and source, and be shown, the first time; nothing where it is already.
+
+    What was made current since stays so. WarehouseError when the number belongs to another run.
+    """
+    rows = {row["generation"]: row for row in _generations(warehouse)}
+    row = rows.get(number)
+    if row is None:
+        row = {"generation": number, "kind": kind, "status": "running", "started_at": _now(), "source": source, "revision": 1}
+        _write(warehouse, row)
+        complete(warehouse, number)
+    elif row["status"] == "pruned" or (row["kind"], row["source"]) != (kind, source):
+        free = max(rows) + 1
+        raise WarehouseError(f"generation {number} of this warehouse is another run's ({row['kind']}): set RTM_GENERATION={free}")
+    elif kind == "live" and row["status"] == "running":
+        complete(warehouse, number)
 
 
 def complete(warehouse: Warehouse, generation: int) -> None:

@@ -7,6 +7,7 @@ of one line that names the topic, never a record.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError as ClientError
+from kafka.errors import KafkaTimeoutError
 
 from streams.kafka_jars import KafkaError
 from streams.topics import LARGEST_BATCH, admin
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
 
     from streams.outgoing import Outgoing
 
-LINGER_MS = 10
 BATCH_BYTES = 256 << 10
-DELIVERY_TIMEOUT_MS = 60_000
-HELD_RECORDS = 10_000
+LINGER_MS = 10
+ACKNOWLEDGE_TIMEOUT_S = 60.0
+ASK_AGAIN_S = 2.0
+CLOSE_TIMEOUT_S = 2.0
+HELD_RECORDS = 5_000
 HELD_BYTES = 16 << 20
 """What is sent and not yet acknowledged is bounded by both: the producer itself bounds nothing."""
 
@@ -85,7 +89,7 @@ class Writer:
                 linger_ms=LINGER_MS,
                 batch_size=BATCH_BYTES,
                 max_request_size=LARGEST_BATCH,
-                delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+                delivery_timeout_ms=int(ACKNOWLEDGE_TIMEOUT_S * 1000),
                 bootstrap_timeout_ms=5_000,
                 max_block_ms=10_000,
             )
@@ -96,7 +100,12 @@ class Writer:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._producer.close(timeout=0 if self._held else 5)
+        if self._held:
+            self._producer._sender.force_close()
+        try:
+            self._producer.close(timeout=CLOSE_TIMEOUT_S)
+        except ClientError:
+            self._producer._closed = True  # else it is closed once more, and says so, when it is collected
 
     def send(self, record: Outgoing) -> None:
         """Send a record, to be acknowledged by the next `flush`."""
@@ -111,18 +120,30 @@ class Writer:
     def flush(self) -> None:
         """Wait until all that was sent is acknowledged; KafkaError when one record is not."""
         try:
-            self._producer.flush(timeout=DELIVERY_TIMEOUT_MS / 1000)
+            self._await_all()
             for future in self._held:
-                future.get(timeout=DELIVERY_TIMEOUT_MS / 1000)
+                future.get(timeout=0)
         except ClientError as error:
             raise self._failed(error) from None
         self._held.clear()
         self._bytes = 0
 
+    def _await_all(self) -> None:
+        """Wait for every batch. kafka-python's time-out is one a batch: so it is asked again and again, for a bounded time in all."""
+        give_up = time.monotonic() + ACKNOWLEDGE_TIMEOUT_S
+        while True:
+            try:
+                self._producer.flush(timeout=ASK_AGAIN_S)
+            except KafkaTimeoutError:
+                if time.monotonic() > give_up:
+                    raise
+            else:
+                return
+
     def write(self, record: Outgoing) -> None:
         """Send one record and wait until it is acknowledged; from any thread."""
         try:
-            self._send(record).get(timeout=DELIVERY_TIMEOUT_MS / 1000)
+            self._send(record).get(timeout=ACKNOWLEDGE_TIMEOUT_S)
         except ClientError as error:
             raise self._failed(error) from None
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from faust.types import TP
 
-from streams.checkpoint import Checkpoint, GivenUp, LogError
+from streams.checkpoint import Checkpoint, GivenUp
 from streams.slices import SLICE_RECORDS, Slice
 
 if TYPE_CHECKING:
@@ -120,15 +120,8 @@ class Owner:
                 self._consumer.release(self.tp)
 
     async def _open(self) -> None:
-        """Read the partition from where the state stands; LogError when the log doesn't reach there."""
-        wanted = self.checkpoint.progress.next_offset
-        end = (await self._consumer.highwaters(self.tp))[self.tp]
-        if wanted > end:
-            raise LogError(
-                f"{self.tp.topic}, partition {self.tp.partition}: the state knows offset {wanted - 1}, but the topic ends before {end}; "
-                "was it made anew? Give the workers another RTM_GENERATION"
-            )
-        self._seek = await self._consumer.open(self.tp, wanted)
+        """Read the partition from where the state stands."""
+        self._seek = await self._consumer.open(self.tp, self.checkpoint.next_offset)
 
     def _too_long(self) -> bool:
         return sum(len(x.offsets) for x in self._backlog) > BACKLOG_RECORDS or sum(x.size for x in self._backlog) > BACKLOG_BYTES

@@ -8,8 +8,10 @@ new generation becomes current only when all its rows are there.
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,23 +22,29 @@ from schemas.events import CHUNK, TICK
 from schemas.facts import Fact, Unusable
 from streams import generations
 from streams.deadletters import Origin, dead_letter_row, place_admission, samples_row
-from streams.folding import SLICE_RECORDS, Folding
+from streams.folding import Folding
 from streams.migrations import migrate
 from streams.progress import Progress, Silent
 from streams.reading import Reading
-from streams.sink import RowSink
+from streams.sink import RowSink, SinkBeside
 from streams.sorting import Entry, Sorter
 from streams.store import DiskStore
 from streams.summary import Place, Summary
 from streams.ticks import grid_after
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from processors.processor import DeadLetter
+    from processors.processor import DeadLetter, Output
     from streams.warehouse import Warehouse
 
+SLICE_RECORDS = 16_384
+"""A slice of a replay: rows of a day are computed once in it, so that a large one saves work."""
 SLICE_BYTES = 16 << 20
+HAND_OVER = 1024
+"""After so many lines what was made at once goes to the sink: what a slice holds back is small."""
+YOUNG_OBJECTS = 50_000
+"""How many new objects start a search for cycles: state makes many that stay, and hardly a cycle."""
 NAMES_SHOWN = 5
 KIND_SHOWN = """
 SELECT kind FROM rtm.generations FINAL WHERE generation IN (SELECT generation FROM rtm.current_generation)
@@ -78,10 +86,15 @@ def replay(
             generation = generations.begin(warehouse, "replay", _source(paths))
             policy = replace(policy or Policy(), generation=generation)
             summary = Summary(files=[str(path) for path in paths], generation=generation, lines=reading.lines)
-            with DiskStore(temporary / "motion.sqlite") as motion, DiskStore(temporary / "patient.sqlite") as patient:
+            with (
+                DiskStore(temporary / "motion.sqlite") as motion,
+                DiskStore(temporary / "patient.sqlite") as patient,
+                SinkBeside(RowSink(warehouse, generation)) as sink,
+                _seldom_collecting(),
+            ):
                 run = _Run(
                     folding=Folding(policy, motion, patient),
-                    sink=RowSink(warehouse, generation),
+                    sink=sink,
                     summary=summary,
                     names=[source.name for source in reading.sources],
                     policy=policy,
@@ -107,6 +120,17 @@ def refuse_live(warehouse: Warehouse) -> None:
         raise ReplayError("a live group feeds this warehouse: replay into another one, or use --force to show the replay instead")
 
 
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Python's search for cycles takes a fifth of a replay's time at its usual threshold."""
+    usual = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+
+
 def _source(paths: list[Path]) -> str:
     names = ", ".join(path.name for path in paths[:NAMES_SHOWN])
     return names if len(paths) <= NAMES_SHOWN else f"{names} and {len(paths) - NAMES_SHOWN} more"
@@ -114,10 +138,11 @@ def _source(paths: list[Path]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A fact handed to the pipeline in this slice, and where it came from."""
+    """Of a fact handed to the pipeline in this slice, where it came from, and what its dead letter would say of it."""
 
     origin: Origin
-    fact: Fact
+    recorded: int
+    clinic: str
 
 
 @dataclass(slots=True)
@@ -125,7 +150,7 @@ class _Run:
     """One replay under way, entry by entry."""
 
     folding: Folding
-    sink: RowSink
+    sink: SinkBeside
     summary: Summary
     names: list[str]
     policy: Policy
@@ -149,7 +174,8 @@ class _Run:
             self._decode(entry)
         if len(self._taken) == SLICE_RECORDS or self._bytes >= SLICE_BYTES:
             self._end_slice()
-        if self._read == 1024:
+        if self._read == HAND_OVER:
+            self._hand_over(self.folding.made())
             self.progress.advance(self._read)
             self._read = 0
 
@@ -186,7 +212,7 @@ class _Run:
             self._release()
 
     def _take(self, origin: Origin, fact: Fact) -> None:
-        self._last = taken = _Taken(origin, fact)
+        self._last = taken = _Taken(origin, fact.recorded, fact.clinic or "")
         try:
             self._taken[self.folding.add(fact)] = taken
         except Exception as error:
@@ -235,7 +261,12 @@ class _Run:
         self.sink.add([row])
 
     def _end_slice(self) -> None:
-        out = self.folding.take()
+        for out in self.folding.pieces():
+            self._hand_over(out)
+        self._taken.clear()
+        self._bytes = 0
+
+    def _hand_over(self, out: Output) -> None:
         for row in out.rows:
             if row.table == "chunk_admissions":
                 place_admission(row, self._taken[row.values["position"]].origin)
@@ -244,11 +275,9 @@ class _Run:
         self.summary.count_output(out)
         self.summary.rows.update(row.table for row in out.rows)
         self.sink.add(out.rows)
-        self._taken.clear()
-        self._bytes = 0
 
     def _bury_folded(self, dead: DeadLetter) -> None:
         """A dead letter of the pipeline: the record at its position; of a fact derived at a tick, the one behind the tick, or the last."""
         taken = self._taken.get(dead.position) or self._taken.get(dead.position + 1) or self._last
         if taken is not None:
-            self._bury(taken.origin, dead, taken.fact.recorded, taken.fact.clinic or "")
+            self._bury(taken.origin, dead, taken.recorded, taken.clinic)

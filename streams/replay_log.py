@@ -109,9 +109,8 @@ class _Log:
                 auto_offset_reset="earliest",
                 max_poll_records=SLICE_RECORDS,
                 bootstrap_timeout_ms=REACH_MS,
-                api_version_auto_timeout_ms=REACH_MS,
             )
-        except (ClientError, OSError, ValueError, AssertionError):
+        except (ClientError, OSError, ValueError):
             raise ReplayError(f"no Kafka answers at {bootstrap}: is it up, and this its address?") from None
         found = self._consumer.partitions_for_topic(EVENTS.name)
         if not found:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.policy import Policy
@@ -40,6 +40,7 @@ class Settings(BaseSettings):
     session_silence_s: Annotated[PositiveInt, Field(description="a session closes this long after its last chunk, s")] = 600
     session_hold: Annotated[PositiveInt, Field(description="how long a closed session's chunks are held for late ones, s")] = 48 * 3600
     live_interaction_per_code: Annotated[bool, Field(description="bill one live interaction per management code, not per month")] = False
+    lenient_data_days: Annotated[bool, Field(description="count days with a check-in alone for the codes of a period")] = False
     kafka: Annotated[str, Field(description="where Kafka answers, host:port, several by commas")] = "127.0.0.1:9092"
     kafka_folder: Annotated[Path, Field(description="the folder of the Kafka that rtm kafka runs here")] = Path(".rtm/kafka")
     kafka_jars: Annotated[Path, Field(description="where that Kafka's jars are kept; fetched once where it holds none")] = Field(
@@ -50,6 +51,14 @@ class Settings(BaseSettings):
     generation: Annotated[PositiveInt, Field(description="the number of the live group's generation")] = 1
     clock: Annotated[Literal["wall", "log"], Field(description="who writes the ticks: wall the worker, log whoever sends")] = "wall"
     worker_timeout_s: Annotated[PositiveInt, Field(description="a worker that is silent this long loses its partitions, s")] = 10
+    routes: Annotated[Path, Field(description="where alerts go: rtm dispatch's endpoints")] = Path("routes.toml")
+    alert_max_age: Annotated[PositiveInt, Field(description="an alert's change older than this is not sent any more, s")] = 24 * 3600
+    webhook_timeout_s: Annotated[PositiveFloat, Field(description="an endpoint that does not answer this long has failed, s")] = 15.0
+    webhook_attempts: Annotated[PositiveInt, Field(description="how often a webhook is tried before it is given up")] = 12
+    webhook_backoff_s: Annotated[PositiveFloat, Field(description="the wait after a webhook's first failure; then twice as long, s")] = 1.0
+    sink_rows: Annotated[PositiveInt, Field(description="the sink inserts when it has so many rows in hand")] = 50_000
+    sink_bytes: Annotated[PositiveInt, Field(description="the sink inserts when it has so much in hand, bytes")] = 8 * MEBIBYTE
+    sink_age_s: Annotated[PositiveFloat, Field(description="the sink inserts what it has had in hand this long, s")] = 1.0
     tick_timeout_s: Annotated[PositiveInt, Field(description="rtm send gives up when the log is silent this long, RTM_CLOCK=log, s")] = 120
     max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
 
@@ -63,6 +72,7 @@ class Settings(BaseSettings):
             session_silence_s=self.session_silence_s,
             session_hold_s=self.session_hold,
             live_interaction_per_code=self.live_interaction_per_code,
+            lenient_data_days=self.lenient_data_days,
         )
 
 

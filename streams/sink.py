@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from queue import Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Self
 
 import orjson
 
@@ -15,11 +17,14 @@ from streams.warehouse_tables import BaseTable, base_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import TracebackType
 
     from processors.processor import Row
     from streams.warehouse import Warehouse
 
 MEBIBYTE = 1 << 20
+WAITING = 4
+"""How many additions may wait for the thread of a sink beside the fold."""
 
 
 @dataclass(slots=True)
@@ -72,3 +77,51 @@ class RowSink:
         self.rows_sent[table] += batch.rows
         batch.lines.clear()
         batch.rows = 0
+
+
+class SinkBeside:
+    """A sink in a thread of its own: the fold goes on while rows are encoded and inserted, a few additions ahead at most.
+
+    Use as a context. What goes wrong in the thread is raised by the next `add` or by `flush`; after `flush` all is in the warehouse.
+    """
+
+    def __init__(self, sink: RowSink) -> None:
+        self._sink = sink
+        self._queue: Queue[list[Row] | None] = Queue(WAITING)
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._run, name="sink", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None:
+            self._failure = self._failure or error
+        self._queue.put(None)
+        self._thread.join()
+
+    def add(self, rows: list[Row]) -> None:
+        """Hand rows over; they must not be changed any more."""
+        self._check()
+        if rows:
+            self._queue.put(rows)
+
+    def flush(self) -> None:
+        """Wait until all that was added is inserted."""
+        self._queue.join()
+        self._check()
+        self._sink.flush()
+
+    def _check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self) -> None:
+        while (rows := self._queue.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._sink.add(rows)
+                except BaseException as failure:  # raised again where the rows came from
+                    self._failure = failure
+            self._queue.task_done()

@@ -1,4 +1,4 @@
-"""Keeps components alive or stops them all: components in the order of their start in, one line a component out, and an exit status.
+"""Keeps components alive or stops them all: components in the order of their start in, one line a component out.
 
     start in order ─▶ each says that it is ready ─▶ whoever dies is named and started again, later each time
                                                  ─▶ too often within a minute, or a signal: all stop, in the opposite order
@@ -96,8 +96,8 @@ class Supervisor:
         """Ask for the end; safe in a signal's handler and in any thread."""
         self._reports.put(None)
 
-    def run(self, when_ready: Callable[[], None] | None = None) -> int:
-        """Start all, keep them alive until `stop`, then stop all: 0; 1 when one could not be kept alive, which is said."""
+    def run(self, when_ready: Callable[[], None] | None = None) -> None:
+        """Start all, keep them alive until `stop`, then stop all. StartError, once all have stopped, when one could not be kept alive."""
         started: list[_Watched] = []
         try:
             for watched in self._watched.values():
@@ -105,19 +105,15 @@ class Supervisor:
                 self._start(watched)
                 while not watched.ready:
                     if not self._step():
-                        return 0
+                        return
             if when_ready is not None:
                 when_ready()
             while self._step():
                 pass
-        except StartError as error:
-            self._say(str(error))
-            return 1
         finally:
             for watched in reversed(started):
                 watched.life += 1
                 watched.component.stop()
-        return 0
 
     def _step(self) -> bool:
         """Wait for the next report or due moment, and act; False when the end was asked for."""
@@ -138,6 +134,7 @@ class Supervisor:
                 watched.component.stop()
                 self._died(watched, f"{name} was not ready after {self._ready_timeout_s:.0f} s")
             elif watched.due is not None and now >= watched.due:
+                watched.component.stop()  # what is left of it
                 self._start(watched)
         return True
 
@@ -257,35 +254,42 @@ class Child:
         tell("died", f"{self.name} ended with {how}{told}; see {self._log}")
 
 
-class Threaded:
-    """A component that runs in a thread of this process: `make` opens it, giving its line when ready, what runs it, and what ends it."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Something that can run in a thread: the work, which tells its line once it is ready, and what ends it."""
 
-    def __init__(self, name: str, make: Callable[[], tuple[str, Callable[[], None], Callable[[], None]]]) -> None:
+    work: Callable[[Callable[[str], None]], object]
+    end: Callable[[], object]
+
+
+class Threaded:
+    """A component that runs in a thread of this process; `make` opens it, anew for each start, StartError when it can't."""
+
+    def __init__(self, name: str, make: Callable[[], Opened]) -> None:
         self.name = name
         self._make = make
-        self._end: Callable[[], None] | None = None
+        self._opened: Opened | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, tell: Tell) -> None:
         """Open it and let it run."""
-        line, work, self._end = self._make()
+        self._opened = opened = self._make()
 
         def run() -> None:
             why = "without a word"
             try:
-                work()
+                opened.work(lambda line: tell("ready", line))
             except Exception as error:
                 why = f"with {type(error).__name__}: {' '.join(str(error).split())[:300]}"
             tell("died", f"{self.name} ended {why}")
 
         self._thread = threading.Thread(target=run, name=self.name, daemon=True)
-        tell("ready", line)
         self._thread.start()
 
     def stop(self) -> None:
         """End it and wait."""
-        if self._end is not None:
-            self._end()
-            self._end = None
+        if self._opened is not None:
+            self._opened.end()
+            self._opened = None
         if self._thread is not None:
             self._thread.join(STOP_TIMEOUT_S)

@@ -13,20 +13,23 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streams import generations, kafka_server
 from streams.board_http import BoardServer
+from streams.chdb_http import ChdbServer, serve
 from streams.kafka_jars import KafkaError
+from streams.live_sink import LiveSink
 from streams.migrations import migrate
-from streams.supervisor import Child, Component, StartError, Supervisor, Tell, Threaded, leashed, stopped_by_signals
-from streams.topics import declare
+from streams.supervisor import Child, Component, Opened, StartError, Supervisor, Tell, Threaded, leashed, stopped_by_signals
+from streams.topics import admin, declare
 from streams.warehouse import open_warehouse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from streams.settings import Settings
@@ -35,8 +38,6 @@ if TYPE_CHECKING:
 HTTP_PORT, BOARD_PORT = 8123, 8124
 ROUTES = "routes.toml"
 KAFKA_WATCHED_S = 1.0
-
-Say = "Callable[[str], None]"
 
 
 class UpError(Exception):
@@ -58,39 +59,38 @@ class Places:
         return f"chdb://{self.folder / 'warehouse'}"
 
 
-def run_up(places: Places, settings: Settings, say: Callable[[str], None]) -> int:
-    """Run all of it until SIGINT or SIGTERM; the exit status. `say` takes the lines for people.
+def run_up(places: Places, settings: Settings, say: Callable[[str], None]) -> None:
+    """Run all of it until SIGINT or SIGTERM. `say` takes the lines for people.
 
-    Raises UpError, KafkaError, WarehouseError before anything runs; what was started is stopped again.
+    Raises UpError, KafkaError, WarehouseError, StartError when it can't start or go on; whatever was started has then been stopped.
     """
     places.folder.mkdir(parents=True, exist_ok=True)
     (places.folder / "logs").mkdir(exist_ok=True)
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_held(places.folder))
-        components: list[Component] = []
-        bootstrap = settings.kafka
-        if "kafka" not in settings.model_fields_set:
+        stack.enter_context(held(places.folder))
+        if "kafka" in settings.model_fields_set:
+            bootstrap = settings.kafka
+            components: list[Component] = [Said("kafka", f"{bootstrap}, by RTM_KAFKA")]
+        else:
             kafka = LocalKafka(places.folder / "kafka", places.kafka_port)
             stack.callback(kafka.stop)
             bootstrap = kafka.launch()
-            components.append(kafka)
-        else:
-            say(f"kafka ready: {bootstrap}, by RTM_KAFKA")
+            components = [kafka]
+        taken = state_generations(bootstrap, settings.group)
         warehouse = stack.enter_context(open_warehouse(places.warehouse))
         migrate(warehouse)
-        generation = live_generation(warehouse, settings.group)
-        _declare(bootstrap, settings, generation, say)
+        generation = live_generation(warehouse, settings.group, taken)
+        components.append(_declare(bootstrap, settings, generation))
         live = settings.model_copy(update={"kafka": bootstrap, "generation": generation, "warehouse": places.warehouse})
         components += _components(places, live, warehouse, say)
         supervisor = Supervisor(components, say)
         stack.enter_context(stopped_by_signals(supervisor))
-        status = supervisor.run(lambda: say("all is up: Ctrl-C ends it"))
-        say("stopped" if status == 0 else "stopped, because of the above")
-        return status
+        supervisor.run(lambda: say(f'all is up, Ctrl-C ends it; beside it: rtm sql --warehouse {places.warehouse} "SHOW TABLES"'))
+    say("stopped")
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def held(folder: Path) -> Iterator[None]:
     """Hold the folder for this process; UpError when another `rtm up` does."""
     with (folder / "up.lock").open("a+") as lock:
         try:
@@ -104,8 +104,19 @@ def _held(folder: Path) -> Iterator[None]:
         yield
 
 
-def live_generation(warehouse: Warehouse, group: str) -> int:
-    """The generation of a worker group's rows: the one it has, or a new one, which the views show at once."""
+def state_generations(bootstrap: str, group: str) -> list[int]:
+    """The generations of a worker group that have state in Kafka. KafkaError."""
+    with admin(bootstrap) as client:
+        names = client.list_topics()
+    found = re.compile(re.escape(group) + r"-(\d+)-(?:motion|patient)-state")
+    return sorted({int(match[1]) for name in names if (match := found.fullmatch(name))})
+
+
+def live_generation(warehouse: Warehouse, group: str, taken: Sequence[int] = ()) -> int:
+    """The generation of a worker group's rows: the one it has here, or a new one, which the views show at once.
+
+    A new one is none of those `taken`, whose state knows rows that went into another warehouse: the log is folded anew.
+    """
     source = f"group {group}"
     rows = warehouse.query(
         "SELECT generation FROM rtm.generations FINAL WHERE kind = 'live' AND status = 'complete' AND source = {source:String}"
@@ -114,19 +125,19 @@ def live_generation(warehouse: Warehouse, group: str) -> int:
     ).rows
     if rows:
         return int(rows[0][0])
-    generation = generations.begin(warehouse, "live", source)
+    generation = generations.begin(warehouse, "live", source, at_least=max(taken, default=0) + 1)
     generations.complete(warehouse, generation)
     return generation
 
 
-def _declare(bootstrap: str, settings: Settings, generation: int, say: Callable[[str], None]) -> None:
+def _declare(bootstrap: str, settings: Settings, generation: int) -> Said:
     """Declare the topics; UpError where one isn't as it must be."""
     declared = declare(bootstrap, settings.partitions, settings.group, generation)
     if declared.differences:
         first = declared.differences[0]
         more = f" (and {len(declared.differences) - 1} more: rtm topics)" if len(declared.differences) > 1 else ""
         raise UpError(f"topic {first.topic}: {first.setting} is {first.found}, must be {first.wanted}{more}. {first.remedy}")
-    say(f"topics ready: {len(declared.partitions)}, {len(declared.made)} of them new")
+    return Said("topics", f"{len(declared.partitions)}, {len(declared.made)} of them new; generation {generation}")
 
 
 def _components(places: Places, settings: Settings, warehouse: Warehouse, say: Callable[[str], None]) -> list[Component]:
@@ -140,16 +151,31 @@ def _components(places: Places, settings: Settings, warehouse: Warehouse, say: C
     components: list[Component] = [
         Threaded("http", lambda: _http(places, warehouse)),
         Threaded("board", lambda: _board(places, warehouse)),
-        Threaded("sink", lambda: _sink(settings, warehouse)),
+        Threaded("sink", lambda: _sink(settings, warehouse, say)),
         Child("worker", leashed("worker"), environment, logs / "worker.log"),
     ]
     routes = places.folder / ROUTES
     if routes.is_file():
-        command = leashed("dispatch", "--routes", str(routes.absolute()))
-        components.append(Child("dispatcher", command, environment, logs / "dispatcher.log"))
+        environment |= {"RTM_ROUTES": str(routes)}
+        components.append(Child("dispatch", leashed("dispatch"), environment, logs / "dispatch.log"))
     else:
-        say(f"dispatcher left out: there is no {routes}, so alerts are recorded and nobody is told")
+        components.append(Said("dispatch", f"nobody is told of alerts, for there is no {routes}"))
     return components
+
+
+class Said:
+    """What is ready by itself, and needs no watching."""
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self._text = text
+
+    def start(self, tell: Tell) -> None:
+        """Say so."""
+        tell("ready", f"{self.name} ready: {self._text}")
+
+    def stop(self) -> None:
+        """Nothing to end."""
 
 
 class LocalKafka:
@@ -164,7 +190,12 @@ class LocalKafka:
 
     def launch(self) -> str:
         """Start it, or find it running; where it answers. KafkaError."""
-        return kafka_server.start(self._folder, self._port).bootstrap
+        try:
+            bootstrap = kafka_server.start(self._folder, self._port).bootstrap
+        except KafkaError as error:
+            raise KafkaError(str(error).replace("another with --port", "another with --port-kafka, or use that one: RTM_KAFKA")) from None
+        self._port = None  # from now on its last one: the others know it
+        return bootstrap
 
     def start(self, tell: Tell) -> None:
         """Start it, and watch its process."""
@@ -189,13 +220,10 @@ class LocalKafka:
         kafka_server.stop(self._folder)
 
 
-Opened = tuple[str, "Callable[[], None]", "Callable[[], None]"]
-
-
 def _board(places: Places, warehouse: Warehouse) -> Opened:
     with _port_for("the board", places.board_port, "--port-board"):
         server = BoardServer(warehouse, places.board_port)
-    return f"board ready: {server.address}", server.serve_forever, _closing(server)
+    return _served(f"board ready: {server.address}", server)
 
 
 @contextlib.contextmanager
@@ -209,9 +237,24 @@ def _port_for(what: str, port: int, option: str) -> Iterator[None]:
         raise StartError(f"port {port} for {what} {why}: choose another with {option}, 0 takes any that is free") from None
 
 
-def _closing(server: Any) -> Callable[[], None]:
-    def close() -> None:
+def _served(line: str, server: BoardServer | ChdbServer) -> Opened:
+    def work(ready: Callable[[str], None]) -> None:
+        ready(line)
+        server.serve_forever()
+
+    def end() -> None:
         server.shutdown()
         server.server_close()
 
-    return close
+    return Opened(work, end)
+
+
+def _http(places: Places, warehouse: Warehouse) -> Opened:
+    with _port_for("ClickHouse's HTTP interface", places.http_port, "--port-http"):
+        server = serve(warehouse, places.http_port)
+    return _served(f"http ready: {server.address}", server)
+
+
+def _sink(settings: Settings, warehouse: Warehouse, say: Callable[[str], None]) -> Opened:
+    stop = threading.Event()
+    return Opened(lambda ready: LiveSink(settings, warehouse, say=say, ready=ready).run(stop), stop.set)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,17 +16,20 @@ import clickhouse_connect
 import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from streams.warehouse_dsn import DATABASE, ChdbAddress, ServerAddress, WarehouseError, parse_dsn
-from streams.warehouse_folder import Hold, hold_folder
+from streams.warehouse_dsn import DATABASE, ChdbAddress, ServerAddress, WarehouseAwayError, WarehouseError, parse_dsn
+from streams.warehouse_folder import FolderHeldError, Hold, hold_folder
 from streams.warehouse_tables import base_table
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
     from types import TracebackType
 
 logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())  # its errors are told here, in words
 
-__all__ = ["Result", "Warehouse", "WarehouseError", "open_warehouse"]
+__all__ = ["Result", "Warehouse", "WarehouseAwayError", "WarehouseError", "open_warehouse"]
 
+LOOPBACK = "127.0.0.1"
 _OUTPUT = {
     "date_time_output_format": "iso",
     "output_format_json_quote_64bit_integers": "0",
@@ -58,11 +62,18 @@ class Warehouse:
         self._client = client
         self._hold = hold
         self.closed = False
+        self.turn: AbstractContextManager[Any] = hold.turn if hold else nullcontext()
+        """To be held while a statement runs: a chDB folder takes one at a time in its process."""
 
     @property
     def embedded(self) -> bool:
         """Whether it is a chDB folder, which belongs to this process alone."""
         return self._hold is not None
+
+    @property
+    def folder(self) -> Path | None:
+        """The chDB folder; None of a server."""
+        return None if self._hold is None else self._hold.path
 
     def query(self, sql: str, parameters: dict[str, Any] | None = None, *, max_rows: int | None = None) -> Result:
         """The rows of one SELECT, SHOW, DESCRIBE or EXPLAIN; `parameters` are bound to `{name:Type}` in it.
@@ -72,7 +83,8 @@ class Warehouse:
         self._check_open()
         settings = {"max_result_rows": str(max_rows), "result_overflow_mode": "break"} if max_rows else None
         try:
-            answer = self._client.raw_query(sql, parameters=parameters, settings=settings, fmt="JSONCompact")
+            with self.turn:
+                answer = self._client.raw_query(sql, parameters=parameters, settings=settings, fmt="JSONCompact")
         except ClickHouseError as error:
             raise _told(error) from None
         return _read(answer)
@@ -81,7 +93,8 @@ class Warehouse:
         """Carry out one statement that gives no rows."""
         self._check_open()
         try:
-            self._client.command(sql, parameters=parameters)
+            with self.turn:
+                self._client.command(sql, parameters=parameters)
         except ClickHouseError as error:
             raise _told(error) from None
 
@@ -94,11 +107,14 @@ class Warehouse:
         self._check_open()
         base = base_table(table)
         try:
-            self._client.raw_insert(
-                f"{DATABASE}.{base.name}", column_names=base.insert_columns, insert_block=lines, settings=_INPUT, fmt="JSONEachRow"
-            )
+            with self.turn:
+                self._client.raw_insert(
+                    f"{DATABASE}.{base.name}", column_names=base.insert_columns, insert_block=lines, settings=_INPUT, fmt="JSONEachRow"
+                )
         except ClickHouseError as error:
             text = str(error)
+            if _code(error) is None:
+                raise _told(error) from None
             name, row = _ERROR_NAME.search(text), _ROW_NUMBER.search(text)
             where = f", at row {row[1]} of the batch" if row else ""
             raise WarehouseError(f"cannot insert into {base.name}{where}: {name[1] if name else 'refused'}", _code(error)) from None
@@ -128,12 +144,20 @@ def open_warehouse(dsn: str, *, create: bool = True, read_only: bool = False) ->
 
     With `create` a missing folder and the database are made; the tables are `streams.migrations.migrate`'s. Without it, or when
     `read_only`, both must be there. `read_only` has chDB refuse every change; what may be done on a server, its users and roles say.
+    A folder that another process holds can be read where that process answers ClickHouse's HTTP interface for it, as `rtm up` does.
     WarehouseError when it can't be opened: a wrong DSN, a folder that another process holds or that isn't there, a server that
     doesn't answer.
     """
     address = parse_dsn(dsn)
     create = create and not read_only
-    hold = hold_folder(address.path, create=create) if isinstance(address, ChdbAddress) else None
+    hold: Hold | None = None
+    if isinstance(address, ChdbAddress):
+        try:
+            hold = hold_folder(address.path, create=create)
+        except FolderHeldError as held:
+            if not read_only or held.http is None:
+                raise
+            address = ServerAddress(LOOPBACK, held.http, "default", "", secure=False)
     try:
         client = _connect(address)
         try:
@@ -169,7 +193,8 @@ def _connect(address: ChdbAddress | ServerAddress) -> Any:
         if isinstance(address, ChdbAddress):
             raise WarehouseError(f"chDB cannot open {address.path}: {_first_line(error)}", _code(error)) from None
         reason = _first_line(error) if _code(error) else "nothing answers there; is the server up, and this its HTTP port?"
-        raise WarehouseError(f"cannot open ClickHouse at {address.host}:{address.port}: {reason}", _code(error)) from None
+        kind = WarehouseError if _code(error) else WarehouseAwayError
+        raise kind(f"cannot open ClickHouse at {address.host}:{address.port}: {reason}", _code(error)) from None
 
 
 def _enter_database(client: Any, *, create: bool) -> None:
@@ -212,5 +237,5 @@ def _code(error: ClickHouseError) -> int | None:
 
 def _told(error: ClickHouseError) -> WarehouseError:
     if _code(error) is None:
-        return WarehouseError(f"the warehouse does not answer any more: {_first_line(error)}")
+        return WarehouseAwayError(f"the warehouse does not answer any more: {_first_line(error)}")
     return WarehouseError(_first_line(error), _code(error))

@@ -18,6 +18,10 @@ class WarehouseError(Exception):
         self.code = code
 
 
+class WarehouseAwayError(WarehouseError):
+    """Nothing answers there, at the moment: the same may go well later."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChdbAddress:
     """A folder of chDB."""

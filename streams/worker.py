@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 FAILED, START_ANEW = 1, 75
 RECOVERIES_AT_ONCE = 8
-STOP_S = 10.0
+STOP_S = 5.0
 QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
 
@@ -62,7 +63,7 @@ def run_worker(settings: Settings, say: Callable[[str], None]) -> None:
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # type: ignore[import-not-found]  # noqa: PLC0415 - quicker, where it is installed
+        import uvloop  # noqa: PLC0415 - quicker, where it is installed
     except ImportError:
         return None
     made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
@@ -132,6 +133,8 @@ class _Worker:
         for task in (crash, ticking, starting):
             task.cancel()
         await self._drop_owners()
+        if os.environ.get("RTM_DEBUG") != "1":
+            threading.excepthook = lambda _: None  # Faust's thread fails loudly when it can't take leave of a broker that is gone
         with contextlib.suppress(Exception):
             await asyncio.wait_for(self._app.stop(), STOP_S)
         if ended is not None:
@@ -217,7 +220,7 @@ class _Worker:
             self._ended.set_result(error)
 
     def _on_failure(self, owner: Owner, error: Exception) -> None:
-        where = f"{owner.tp.topic}, partition {owner.tp.partition}, offset {owner.checkpoint.progress.next_offset}"
+        where = f"{owner.tp.topic}, partition {owner.tp.partition}, offset {owner.checkpoint.next_offset}"
         if os.environ.get("RTM_DEBUG") == "1":
             logging.getLogger("rtm.worker").error("%s", where, exc_info=error)
         if isinstance(error, FoldError | LogError | NewerStateError):

@@ -7,7 +7,7 @@ repetition, and the noise as the second differences show it. No parameter knows 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import float64, int64, njit, types, uint8
 
 from processors.kernels.turns import (
     AFTER_MAX,
@@ -15,11 +15,11 @@ from processors.kernels.turns import (
     BIG,
     FINISH,
     FLOATS,
-    FOLD,
     GAP,
     INTS,
     NAN,
     SAMPLES,
+    SATURATED,
     T_LAST,
     turn_finish,
     turn_step,
@@ -48,7 +48,21 @@ def angle_state() -> tuple[np.ndarray, np.ndarray]:
     return floats, ints
 
 
-@njit(FOLD, cache=True)
+@njit(
+    int64(
+        float64[::1],
+        int64[::1],
+        int64,
+        int64,
+        float64,
+        types.Array(types.float32, 2, "C", readonly=True),
+        types.Array(uint8, 1, "C", readonly=True),
+        int64,
+        int64[:, ::1],
+        float64[:, ::1],
+    ),
+    cache=True,
+)
 def angle_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -56,6 +70,7 @@ def angle_reps(
     first: int,
     period: float,
     samples: np.ndarray,
+    marks: np.ndarray,
     flags: int,
     times: np.ndarray,
     values: np.ndarray,
@@ -63,15 +78,16 @@ def angle_reps(
     """Fold samples, shape (n, 1), deg, into the state; how many repetitions closed, written to the rows of `times` and `values`.
 
     Sample i is of the instant `anchor` + ⌊(`first` + i) · `period`⌋ ns. `flags` mark the first sample (a gap before it).
-    Samples that aren't finite are skipped and mark the next one. `times` is int64 and `values` float64, n // 2 + 1 rows or more,
-    columns as in `turns`.
+    Samples that aren't finite are skipped and mark the next one: with SATURATED where `marks`, uint8 (n,) or (0,), says so, else with NAN.
+    `times` is int64 and `values` float64, n // 2 + 1 rows or more, columns as in `turns`.
     """
     found = 0
     ints[MARKED] |= flags
     for i in range(samples.shape[0]):
         x = float(samples[i, 0])
         if not np.isfinite(x):
-            ints[MARKED] |= NAN
+            mark = marks[i] if marks.shape[0] else 0
+            ints[MARKED] |= mark if mark & SATURATED else NAN
             continue
         t = anchor + int((first + i) * period)
         count = ints[SAMPLES]

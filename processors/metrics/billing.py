@@ -41,16 +41,26 @@ def first_setup(timeline: Timeline, episode: Episode, care: Iterable[Setup | Min
     return min(found, default=None)
 
 
-def period_rows(timeline: Timeline, episode: Episode, summaries: Summaries, care: list[Setup | Minutes], today: int, start: int) -> Rows:
-    """The row of `billing_periods` that begins on `start`."""
+def period_rows(
+    timeline: Timeline,
+    episode: Episode,
+    summaries: Summaries,
+    care: list[Setup | Minutes],
+    today: int,
+    start: int,
+    *,
+    lenient: bool = False,
+) -> Rows:
+    """The row of `billing_periods` that begins on `start`; codes by data days, with `lenient` by those that count check-ins too."""
     pack = billing_pack_on(start)
     end = start + PERIOD - 1
     known = [x for day in range(start, min(end, episode.last, today) + 1) if (x := summaries(day)) is not None]
     data = [x.datum for x in known if x.datum is not None]
     used, codes = list(data), list[str]()
     if pack is not None:
-        codes, setup = _period_codes(pack, episode, len(data)), None
-        if start == episode.first and len(data) >= pack.setup.at_least_data_days:
+        days = sum(x.adherence.heard for x in known) if lenient else len(data)
+        codes, setup = _period_codes(pack, episode, days), None
+        if start == episode.first and days >= pack.setup.at_least_data_days:
             setup = first_setup(timeline, episode, care)
         if setup is not None:
             codes.append(pack.setup.code)

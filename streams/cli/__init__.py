@@ -34,12 +34,17 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry("see it", "Real recordings become sessions, adherence, an alert and a board.", "demo"),
     "board": Entry("see it", "Write the board: one page of HTML that needs no network.", "board"),
     "sql": Entry("see it", "Ask the tables with SQL.", "sql"),
+    "explain": Entry("see it", "Why a day's rows say what they say.", "explain"),
     "replay": Entry("embedded", "Replay files of events into the tables.", "replay"),
+    "simulate": Entry("embedded", "Make a cohort of patients, and the truth about them.", "simulate"),
     "schema": Entry("embedded", "Print the events' JSON Schema or the AsyncAPI document.", "schema"),
+    "up": Entry("live", "Run everything on this machine: Kafka, worker, dispatcher, tables, board.", "up"),
     "kafka": Entry("live", "Run a real Kafka on this machine: start, stop, status.", "kafka"),
     "topics": Entry("live", "Make the topics on Kafka, and tell what differs.", "topics"),
     "send": Entry("live", "Send files of events to Kafka.", "send"),
     "worker": Entry("live", "Fold what comes in over Kafka into rows and alerts.", "worker"),
+    "sink": Entry("live", "Write what comes in over Kafka into the tables.", "sink"),
+    "dispatch": Entry("live", "Send alerts as signed webhooks.", "dispatch"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
 }
 """Every command, by section in the contract's order."""
@@ -111,6 +116,7 @@ def _known_failures() -> tuple[type[Exception], ...]:
         ("streams.kafka_jars", "KafkaError"),
         ("streams.send_journal", "JournalError"),
         ("streams.tick_gate", "TickError"),
+        ("streams.dispatch", "DispatchError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

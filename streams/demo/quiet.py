@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from kafka import KafkaConsumer, TopicPartition
 
+from schemas.events import TICK
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Reading = tuple[str, tuple[str, ...]]
-"""A consumer group, and the topics that it reads."""
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A consumer group, the topics that it reads, and whether it takes the ticks in them."""
+
+    group: str
+    topics: tuple[str, ...]
+    ticks: bool = False
+
 
 POLL_MS = 200
+TICK_TYPE = ("ce_type", TICK.encode())
 LOOK_AGAIN_S = 0.2
 
 
@@ -40,15 +51,16 @@ class Quiet:
             consumer.close(autocommit=False)
 
     def unread(self, reading: Reading) -> int:
-        """Committed records that the group has not committed past; markers of transactions are none."""
-        group, topics = reading
-        places = [TopicPartition(topic, number) for topic in topics for number in sorted(self._consumer.partitions_for_topic(topic) or ())]
+        """Committed records that the group takes and has not committed past; markers of transactions are none."""
+        places = [
+            TopicPartition(topic, number) for topic in reading.topics for number in sorted(self._consumer.partitions_for_topic(topic) or ())
+        ]
         ends = self._consumer.end_offsets(places)
         begins = self._consumer.beginning_offsets(places)
         found = 0
         behind = []
         for place in places:
-            committed = self._group(group).committed(place)
+            committed = self._group(reading.group).committed(place)
             start = begins[place] if committed is None else max(committed, begins[place])
             if ends[place] > start:
                 behind.append((place, start))
@@ -58,7 +70,8 @@ class Quiet:
         for place, start in behind:
             self._consumer.seek(place, start)
         while any(self._consumer.position(place) < ends[place] for place, _ in behind):
-            found += sum(len(records) for records in self._consumer.poll(timeout_ms=POLL_MS).values())
+            polled = self._consumer.poll(timeout_ms=POLL_MS).values()
+            found += sum(reading.ticks or TICK_TYPE not in record.headers for records in polled for record in records)
         return found
 
     def wait(self, readings: Iterable[Reading], timeout_s: float, still: Callable[[], None] = lambda: None) -> bool:

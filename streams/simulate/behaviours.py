@@ -1,6 +1,6 @@
-"""How simulated patients behave: on each day of the course, how likely a due session is done, and whether anything is heard at all.
+"""How simulated patients behave: on each day of the course, how likely a due session is done, and whether anything is heard.
 
-In: a behaviour's name, the number of days, a generator. Out: arrays by day, and the spells that the behaviour brings (relapses, a drop-out).
+In: a behaviour's name, the number of days, a generator. Out: arrays by day, and the spells that it brings (relapses, a drop-out).
 """
 
 from __future__ import annotations

@@ -1,26 +1,32 @@
-"""How fast files are replayed, and whether memory grows with their length: 1,000 patients, 30 days of reports, through to the tables.
+"""How fast files are replayed, where the time goes, and whether memory grows with their length: 1,000 patients, 30 days of reports,
+through to the tables; memory at 90 days too.
 
-One JSON object a figure. Beside the replay runs, in the same process, a reference: `orjson.loads` over the same lines. Peak memory is
-taken in processes of their own, at a quarter of the days and at all of them.
+One JSON object a figure. Beside the replay runs, in the same process, a reference: `orjson.loads` over the same lines. Each length is
+replayed in a process of its own. `--quick` takes a quarter of the patients, so that all ends within two minutes.
 
-    python tests/bench/replay.py [--patients 1000] [--days 30]
+    python tests/bench/replay.py [--patients 1000] [--days 30] [--quick]
 """
 
 import argparse
+import functools
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 BEGIN = datetime(2026, 3, 2, 6, tzinfo=UTC)
 EXERCISES = ("bend", "raise", "stretch")
 TICK_S = 900
+LONG = 3
+"""How many times as long the file is whose memory is compared."""
 
 
 def envelope(kind: str, name: str, subject: str, at: datetime, data: dict) -> bytes:
@@ -72,21 +78,94 @@ def write_reports(path: Path, patients: int, days: int) -> int:
     return lines
 
 
-def measure(path: Path) -> dict[str, float]:
-    """Replay one file in this process into a new warehouse: facts/s, the reference's, and this process's peak memory."""
+class Stages:
+    """CPU seconds of one thread spent in functions of the replay, taken by wrapping them for the run."""
+
+    def __init__(self) -> None:
+        self.seconds: Counter[str] = Counter()
+
+    def watch(self, owner: Any, name: str, stage: str) -> None:
+        """Count what the function takes as a stage's."""
+        self.put(owner, name, stage, getattr(owner, name))
+
+    def put(self, owner: Any, name: str, stage: str, inner: Callable[..., Any]) -> None:
+        @functools.wraps(inner)
+        def timed(*arguments: Any, **options: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return inner(*arguments, **options)
+            finally:
+                self.seconds[stage] += time.thread_time() - began
+
+        setattr(owner, name, timed)
+
+
+def watch_stages() -> Stages:
+    """The stages of a replay; `sink` holds `insert`, and `main` all but the sink's thread."""
+    import streams.replay
+    from processors.issue import Issue
+    from processors.topology import Pipeline
+    from streams.folding import Folding
+    from streams.reading import Reading
+    from streams.sink import RowSink
+    from streams.warehouse import Warehouse
+
+    stages = Stages()
+    stages.watch(streams.replay, "decode_line", "decode")
+    stages.watch(Reading, "survey", "survey")
+    stages.watch(Folding, "add", "fold")
+    stages.watch(Issue, "run", "rows")
+    stages.watch(Pipeline, "save", "save")
+    stages.watch(RowSink, "add", "sink")
+    stages.watch(Warehouse, "insert", "insert")
+    return stages
+
+
+def shares(stages: Stages, main: float) -> dict[str, float]:
+    """The share of each stage in the CPU time of the main thread and of the sink's, which runs beside it."""
+    taken = stages.seconds
+    parts = {
+        "read_and_decode": taken["survey"]
+        + taken["decode"]
+        + max(0.0, main - sum(taken[x] for x in ("survey", "decode", "fold", "rows", "save"))),
+        "fold": taken["fold"],
+        "rows": taken["rows"],
+        "state": taken["save"],
+        "encode": max(0.0, taken["sink"] - taken["insert"]),
+        "insert": taken["insert"],
+    }
+    whole = sum(parts.values())
+    return {name: round(seconds / whole, 3) for name, seconds in parts.items()}
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """Replay one file in this process into a new warehouse: facts/s, the reference's, the stages' shares, peak memory."""
     from processors.policy import Policy
     from streams.replay import replay
     from streams.warehouse import open_warehouse
 
+    stages = watch_stages()
     with tempfile.TemporaryDirectory(prefix="rtm-bench-") as folder, open_warehouse(f"chdb://{folder}/warehouse") as warehouse:
+        opened_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        began = time.thread_time()
         summary = replay([path], warehouse, policy=Policy(tick_s=TICK_S))
+        main_s = time.thread_time() - began
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     with path.open("rb") as file:
         lines = sum(orjson.loads(line) is not None for line in file)
     reference = lines / (time.perf_counter() - began)
     assert summary.applied == summary.lines == lines
-    return {"facts": lines, "facts_per_s": summary.facts_per_s, "reference": reference, "peak_mb": peak_mb, "rows": summary.rows.total()}
+    return {
+        "facts": lines,
+        "facts_per_s": summary.facts_per_s,
+        "facts_per_cpu_s": lines / main_s,
+        "reference": reference,
+        "shares": shares(stages, main_s),
+        "opened_mb": opened_mb,
+        "peak_mb": peak_mb,
+        "rows": summary.rows.total(),
+    }
 
 
 def figure(name: str, value: float, unit: str, **beside: object) -> None:
@@ -97,25 +176,32 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--patients", type=int, default=1000)
     parser.add_argument("--days", type=int, default=30)
+    parser.add_argument("--quick", action="store_true", help="a quarter of the patients")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         print(orjson.dumps(measure(options.measure)).decode())
         return
+    patients = options.patients // 4 if options.quick else options.patients
     found = {}
     with tempfile.TemporaryDirectory(prefix="rtm-bench-") as folder:
-        for days in (max(options.days // 4, 1), options.days):
+        for days in (options.days, LONG * options.days):
             path = Path(folder) / f"{days}.jsonl"
-            write_reports(path, options.patients, days)
+            write_reports(path, patients, days)
             made = subprocess.run([sys.executable, __file__, "--measure", path], check=True, stdout=subprocess.PIPE)
             found[days] = orjson.loads(made.stdout)
             path.unlink()
-    short, full = found.values()
-    reference = {"what": "orjson.loads over the same lines", "value": round(full["reference"]), "unit": "lines/s"}
-    about = {"patients": options.patients, "days": options.days, "facts": full["facts"], "rows": full["rows"]}
-    figure("replay_facts_per_s", full["facts_per_s"], "facts/s", reference=reference, **about)
-    quarter = {"what": f"{min(found)} of the days", "facts": short["facts"], "value": round(short["peak_mb"]), "unit": "MB"}
-    figure("replay_peak_memory", full["peak_mb"], "MB", reference=quarter)
+    short, long = found.values()
+    reference = {"what": "orjson.loads over the same lines", "value": round(short["reference"]), "unit": "lines/s"}
+    about = {"patients": patients, "days": options.days, "facts": short["facts"], "rows": short["rows"]}
+    figure("replay_facts_per_s", short["facts_per_s"], "facts/s", reference=reference, **about)
+    figure("replay_facts_per_cpu_s", short["facts_per_cpu_s"], "facts/s of the main thread's CPU", reference=reference, **about)
+    for stage, share in short["shares"].items():
+        figure(f"replay_share_{stage}", share, "of the CPU time of the main thread and the sink's")
+    opened = {"what": "when the empty warehouse was opened", "value": round(short["opened_mb"]), "unit": "MB"}
+    figure("replay_peak_memory", short["peak_mb"], "MB", reference=opened, **about)
+    shorter = {"what": f"{options.days} days", "facts": short["facts"], "value": round(short["peak_mb"]), "unit": "MB"}
+    figure("replay_peak_memory_long", long["peak_mb"], "MB", reference=shorter, days=LONG * options.days, facts=long["facts"])
 
 
 if __name__ == "__main__":

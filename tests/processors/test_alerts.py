@@ -1,9 +1,10 @@
-"""Alerts as scenarios: a patient's days in, transitions out. The plan asks for 10 repetitions a day; the zone is Berlin in winter (UTC+1)."""
+"""Alerts as scenarios: a patient's days in, transitions out. The plan asks for 10 repetitions a day, in Berlin in winter (UTC+1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -161,7 +162,8 @@ def test_missed_days(name: str) -> None:
 def test_an_alert_names_its_rule_and_version_and_rests_on_the_missed_days() -> None:
     row = Log([*START, heard(3), heard(4)], at(6)).transitions()[0].row
     assert (row["rule_id"], row["rule_version"], row["severity"]) == ("missed_days", "alert_rules_1/1", "warning")
-    assert row["evidence"] == '[{"table":"adherence_daily","local_date":"2026-01-03"},{"table":"adherence_daily","local_date":"2026-01-04"}]'
+    days = [{"table": "adherence_daily", "local_date": "2026-01-03"}, {"table": "adherence_daily", "local_date": "2026-01-04"}]
+    assert orjson.loads(row["evidence"]) == days
     assert (row["clinic_id"], row["therapist_id"], row["episode_id"]) == ("c", "t", "e")
 
 

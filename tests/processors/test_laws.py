@@ -36,7 +36,8 @@ MINUTE = 60 * SECOND
 BACK = [0, 1, 359, 361, 720, 1440, 2880, 14_400, 43_200, 86_400]
 POLICY = Policy()
 
-policies = st.sampled_from([POLICY, POLICY, POLICY, Policy(live_interaction_per_code=True), Policy(lateness_days=3)])
+SWITCHED = [Policy(live_interaction_per_code=True), Policy(lenient_data_days=True), Policy(lateness_days=3)]
+policies = st.sampled_from([POLICY, POLICY, POLICY, *SWITCHED])
 
 laws = settings(
     max_examples=int(os.environ.get("RTM_EXAMPLES", "100")),

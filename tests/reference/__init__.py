@@ -107,6 +107,6 @@ def tables(facts: Iterable[Fact], now: int, *, policy: Policy | None = None) -> 
         found["medication_window"].update(medication_window(patient))
         found["outcomes"].update(outcomes(patient))
         found["activity_daily"].update(activity_daily(patient))
-        found["billing_periods"].update(billing_periods(patient))
+        found["billing_periods"].update(billing_periods(patient, policy))
         found["billing_months"].update(billing_months(patient, policy))
     return found

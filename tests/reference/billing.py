@@ -26,7 +26,7 @@ def _evidence(facts: list[Fact]) -> list[dict[str, str]]:
     return [{"source": fact.source, "id": fact.id} for fact in sorted(facts, key=_order)]
 
 
-def billing_periods(patient: Patient) -> Rows:
+def billing_periods(patient: Patient, policy: Policy) -> Rows:
     """`billing_periods`: 30 days each, tumbling from `monitoring_start`."""
     rows: Rows = {}
     for episode in patient.calendar.episodes:
@@ -42,8 +42,9 @@ def billing_periods(patient: Patient) -> Rows:
             setups = [fact for fact, of in patient.setups if of == episode.id]
             rules = "2026" if format_day(start) >= FIRST_DAY_2026 else ""
             codes = []
-            if rules and len(data_days) >= 2:
-                codes.append((FULL if len(data_days) >= 16 else FEW)[episode.data.therapeutic_area])
+            enough = len(heard_days if policy.lenient_data_days else data_days)
+            if rules and enough >= 2:
+                codes.append((FULL if enough >= 16 else FEW)[episode.data.therapeutic_area])
                 if start == episode.start and setups:
                     codes.append(SETUP)
                     evidence.append(min(setups, key=_order))

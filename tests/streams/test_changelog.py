@@ -64,9 +64,10 @@ def test_a_changelog_is_read_to_its_end_with_deletions_and_without_what_was_abor
         await producer.send_and_wait(topic, b"aborted", key=b"k10", partition=2)
         await producer.abort_transaction()
         await producer.stop()
-        return await read_changelog(fresh_topics, topic, 2), await read_changelog(fresh_topics, topic, 3)
+        return [await read_changelog(fresh_topics, topic, number, topic) for number in (2, 3)]
 
-    store, empty = asyncio.run(write_and_read())
+    (store, end), (empty, begin) = asyncio.run(write_and_read())
     assert (len(store), len(empty)) == (499, 0)
+    assert (end > 502, begin) == (True, 0)
     assert (store.get(b"k7"), store.get(b"k8"), store.get(b"k9"), store.get(b"k10")) == (None, b"again", b"v9", b"v10")
     assert list(store.take_changes()) == []

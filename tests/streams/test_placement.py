@@ -1,9 +1,9 @@
 """Where a record must lie: the first check of every record that is read."""
 
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
-from kafka.partitioner import DefaultPartitioner
 
 from streams.placement import misplacement, partition_of
 

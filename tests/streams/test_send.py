@@ -137,7 +137,7 @@ def test_no_worker_is_told_with_the_partitions_that_lag_and_the_send_goes_on_onc
 
 @pytest.mark.parametrize("clock", ["wall", "log"])
 def test_killed_and_started_again_it_leaves_nothing_out_and_sends_twice_only_the_same_record(settings, tmp_path, clock):
-    facts = course(300 if clock == "log" else 30_000, MINUTE // 6)
+    facts = course(120 if clock == "log" else 8_000, MINUTE // 6)
     file, journal = write_file(tmp_path / "one.jsonl", facts), tmp_path / "journal"
     environment = os.environ | {"RTM_KAFKA": settings.kafka, "RTM_CLOCK": clock, "RTM_TICK_S": "60"}
     command = [sys.executable, "-c", "from streams.cli import main; main()", "send", str(file), "--journal", str(journal), "--json"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.supervisor import Child, StartError, Supervisor, Threaded, leashed
+from streams.supervisor import Child, Opened, StartError, Supervisor, Threaded, leashed
 
 STEADY = "import time; print('{0} ready: steady', flush=True); time.sleep(60)"
 BRIEF = "import time; print('{0} ready: brief', flush=True); time.sleep(0.05); raise SystemExit(75)"
@@ -31,9 +31,17 @@ class Said(list):
             time.sleep(0.01)
 
 
-def in_thread(supervisor: Supervisor) -> tuple[threading.Thread, list[int]]:
-    ended: list[int] = []
-    thread = threading.Thread(target=lambda: ended.append(supervisor.run()))
+def in_thread(supervisor: Supervisor) -> tuple[threading.Thread, list[str]]:
+    ended: list[str] = []
+
+    def run() -> None:
+        try:
+            supervisor.run()
+            ended.append("stopped")
+        except StartError as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=run)
     thread.start()
     return thread, ended
 
@@ -51,7 +59,7 @@ def test_components_start_in_order_and_stop_in_the_opposite_one(tmp_path):
                 order.append(f"{name} ends")
                 stopped.set()
 
-            return f"{name} ready", stopped.wait, end
+            return Opened(lambda ready: (ready(f"{name} ready"), stopped.wait()), end)
 
         return Threaded(name, make)
 
@@ -61,7 +69,7 @@ def test_components_start_in_order_and_stop_in_the_opposite_one(tmp_path):
     said.until("second ready")
     supervisor.stop()
     thread.join(10)
-    assert ended == [0]
+    assert ended == ["stopped"]
     assert order == ["first starts", "second starts", "second ends", "first ends"]
 
 
@@ -79,7 +87,7 @@ def test_a_child_that_is_killed_is_named_and_started_again(tmp_path):
     second = worker.pid
     supervisor.stop()
     thread.join(10)
-    assert ended == [0]
+    assert ended == ["stopped"]
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
 
@@ -90,26 +98,25 @@ def test_what_dies_too_often_stops_the_whole(tmp_path):
     supervisor = Supervisor([steady, child("worker", BRIEF, tmp_path)], said.append, restarts_a_minute=2, first_backoff_s=0.05)
     thread, ended = in_thread(supervisor)
     thread.join(20)
-    assert ended == [1]
     assert steady.pid is None
     assert [line for line in said if "ready" in line].count("worker ready: brief") == 3
-    assert "worker ended with status 75" in said[-1]
-    assert "3 times within a minute, so all stops" in said[-1]
+    assert "worker ended with status 75" in ended[0]
+    assert "3 times within a minute, so all stops" in ended[0]
 
 
 def test_a_child_that_never_was_ready_stops_the_whole_with_its_last_words(tmp_path):
     said = Said()
     steady = child("steady", STEADY, tmp_path)
-    assert Supervisor([steady, child("worker", BROKEN, tmp_path)], said.append).run() == 1
-    assert "worker ended with status 1 (no broker here)" in said[-1]
+    with pytest.raises(StartError, match=r"worker ended with status 1 \(no broker here\)"):
+        Supervisor([steady, child("worker", BROKEN, tmp_path)], said.append).run()
     assert steady.pid is None
 
 
 def test_a_child_that_says_nothing_is_given_up(tmp_path):
     said = Said()
     mute = child("worker", "import time; time.sleep(60)", tmp_path)
-    assert Supervisor([mute], said.append, ready_timeout_s=0.3).run() == 1
-    assert "worker was not ready after 0 s" in said[-1]
+    with pytest.raises(StartError, match="worker was not ready after 0 s"):
+        Supervisor([mute], said.append, ready_timeout_s=0.3).run()
     assert mute.pid is None
 
 
@@ -118,18 +125,19 @@ def test_a_thread_that_fails_is_named_and_started_again():
     stopped = threading.Event()
     failures = iter([RuntimeError("the disk is full")])
 
-    def work() -> None:
+    def work(ready) -> None:
+        ready("sink ready")
         for failure in failures:
             raise failure
         stopped.wait()
 
-    supervisor = Supervisor([Threaded("sink", lambda: ("sink ready", work, stopped.set))], said.append, first_backoff_s=0.01)
+    supervisor = Supervisor([Threaded("sink", lambda: Opened(work, stopped.set))], said.append, first_backoff_s=0.01)
     thread, ended = in_thread(supervisor)
     said.until("sink ended with RuntimeError: the disk is full")
     said.until("sink ready", count=2)
     supervisor.stop()
     thread.join(10)
-    assert ended == [0]
+    assert ended == ["stopped"]
 
 
 def test_a_component_that_cannot_begin_stops_those_before_it(tmp_path):
@@ -139,8 +147,8 @@ def test_a_component_that_cannot_begin_stops_those_before_it(tmp_path):
     def refuse():
         raise StartError("port 8123 is in use")
 
-    assert Supervisor([steady, Threaded("http", refuse)], said.append).run() == 1
-    assert said[-1] == "port 8123 is in use"
+    with pytest.raises(StartError, match="port 8123 is in use"):
+        Supervisor([steady, Threaded("http", refuse)], said.append).run()
     assert steady.pid is None
 
 

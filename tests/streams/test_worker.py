@@ -1,16 +1,20 @@
 """The worker on a real Kafka: the same tables as the embedded fold, also when it is killed or frozen; nothing lost, nothing twice."""
 
+import asyncio
 import signal
 import threading
 import time
 from collections import Counter
 
 import pytest
+from aiokafka import AIOKafkaProducer
 from kafka import KafkaProducer
 
 from schemas.codecs import encode_kafka
 from schemas.events import CHUNK
 from schemas.topics import EVENTS, SENSOR
+from streams.changelog import ChangelogStore, Progress
+from streams.cli import run
 from streams.placement import partition_of
 from tests.streams.live_log import (
     Workers,
@@ -109,7 +113,7 @@ def test_what_cannot_be_used_becomes_a_dead_letter_with_its_own_bytes_and_header
 
 def test_a_worker_killed_three_times_in_the_middle_loses_nothing_and_repeats_nothing(workers):
     facts = small_log(patients=8)
-    sending = threading.Thread(target=send, args=(workers.bootstrap, facts, 4, 0.2))
+    sending = threading.Thread(target=send, args=(workers.bootstrap, facts, 4, 0.13))
     workers.start()
     workers.wait_until_ready()
     sending.start()
@@ -144,13 +148,68 @@ def test_a_frozen_worker_that_wakes_after_another_took_over_changes_nothing(work
     assert frozen.poll() in {None, 75}
 
 
-def test_a_worker_without_kafka_or_topics_says_what_to_do_and_exits_with_1(kafka, tmp_path):
-    workers = Workers("127.0.0.1:9", tmp_path)
-    assert workers.start().wait(30) == 1
-    assert workers.log(0).read_text() == "rtm: no Kafka answers at 127.0.0.1:9: start one with rtm kafka start, or set RTM_KAFKA\n"
-    without = Workers(kafka, tmp_path, environment={"RTM_GROUP": "nobody"})
-    assert without.start().wait(30) == 1
-    told = without.log(0).read_text()
+def test_a_worker_that_is_fenced_says_so_and_asks_to_be_started_anew(workers):
+    facts = small_log(patients=1, days=2)
+    worker = workers.start()
+    workers.wait_until_ready()
+    home = partition_of(b"p000", 4)
+
+    async def take_over():
+        producer = AIOKafkaProducer(bootstrap_servers=workers.bootstrap, transactional_id=f"rtm-1-{EVENTS.name}-{home}")
+        await producer.start()
+        await producer.stop()
+
+    asyncio.run(take_over())
+    send(workers.bootstrap, facts)
+    assert worker.wait(20) == 75
+    told = workers.log(0).read_text().splitlines()[1:]
+    assert told == [f"rtm: {EVENTS.name}, partition {home}, offset 0: fenced, another worker has taken the partition over; this one stops"]
+
+
+@pytest.fixture
+def rtm_worker(monkeypatch, capsys):
+    """Runs `rtm worker` in this process, against a Kafka; its exit status and what it told."""
+
+    def run_it(bootstrap, **settings):
+        for name, value in {"kafka": bootstrap, "clock": "log", **settings}.items():
+            monkeypatch.setenv(f"RTM_{name.upper()}", value)
+        status = run(["worker"])
+        return status, capsys.readouterr().err
+
+    return run_it
+
+
+def test_a_state_that_knows_more_than_the_log_stops_the_worker_with_1(fresh_topics, rtm_worker):
+    store = ChangelogStore()
+    store.put_progress(Progress(next_offset=5))
+    producer = KafkaProducer(bootstrap_servers=fresh_topics)
+    ((key, value),) = store.take_changes()
+    producer.send("rtm-1-motion-state", key=key, value=value, partition=3).get(10)
+    producer.close()
+    status, told = rtm_worker(fresh_topics)
+    assert status == 1
+    assert told == (
+        "rtm: rtm.sensor.v1, partition 3: the state knows offset 4, but the topic ends before 0; was it made anew? "
+        "Give the workers another RTM_GENERATION\n"
+    )
+
+
+def test_a_state_of_a_newer_version_stops_the_worker_with_1(fresh_topics, rtm_worker):
+    producer = KafkaProducer(bootstrap_servers=fresh_topics)
+    producer.send("rtm-1-patient-state", key=b"clock", value=b"\xff", partition=2).get(10)
+    producer.close()
+    status, told = rtm_worker(fresh_topics)
+    assert status == 1
+    assert told.startswith("rtm: rtm.events.v1, partition 2, offset 0: state of version 255 was written by a newer rtm")
+    assert told.count("\n") == 1
+
+
+def test_a_worker_without_kafka_or_topics_says_what_to_do_and_exits_with_1(kafka, rtm_worker):
+    status, told = rtm_worker("127.0.0.1:9")
+    assert status == 1
+    assert told == "rtm: no Kafka answers at 127.0.0.1:9: start one with rtm kafka start, or set RTM_KAFKA\n"
+    status, told = rtm_worker(kafka, group="nobody")
+    assert status == 1
     assert told.count("\n") == 1
     assert "nobody-1-motion-state" in told
-    assert "rtm topics" in told
+    assert told.endswith("rtm topics declares them\n")

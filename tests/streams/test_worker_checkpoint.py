@@ -13,7 +13,7 @@ from schemas.topics import TOPICS
 from streams.checkpoint import Checkpoint, FoldError, Job
 from streams.placement import partition_of
 from streams.slices import Slice
-from tests.streams.live_log import BEGIN, DAY, header, read_all, small_log
+from tests.streams.live_log import BEGIN, DAY, header, read_all, send, small_log
 
 HOME = partition_of(b"p000", 4)
 FACTS = [fact for fact in small_log(patients=1, days=2) if not fact.type.startswith("rtm.sensor")]
@@ -96,6 +96,7 @@ def test_who_takes_a_partition_over_goes_on_from_its_state_and_the_former_owner_
         assert events_rows(fresh_topics) == 3
         assert await new.fold(piece(FACTS[3:], 3))
 
+    send(fresh_topics, FACTS)
     with_owners(fresh_topics, scenario, number=2)
     assert events_rows(fresh_topics) == len(FACTS)
 

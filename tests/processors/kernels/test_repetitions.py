@@ -20,11 +20,12 @@ def count(kind, samples, cuts=(), flags=None):
     floats, ints = angle_reps.angle_state() if kind == "angle" else gyro_reps.gyro_state()
     step, end = (angle_reps.angle_reps, angle_reps.angle_finish) if kind == "angle" else (gyro_reps.gyro_reps, gyro_reps.gyro_finish)
     samples = np.ascontiguousarray(samples, np.float32)
+    marks = [] if kind == "gyr3" else [np.zeros(0, np.uint8)]
     all_times, all_values = [], []
     edges = [0, *cuts, len(samples)]
     for first, last in itertools.pairwise(edges):
         times, values = np.zeros((len(samples) // 2 + 2, 4), np.int64), np.zeros((len(samples) // 2 + 2, 3))
-        found = step(floats, ints, T0, first, PERIOD, samples[first:last], (flags or {}).get(first, 0), times, values)
+        found = step(floats, ints, T0, first, PERIOD, samples[first:last], *marks, (flags or {}).get(first, 0), times, values)
         all_times.append(times[:found])
         all_values.append(values[:found])
         floats, ints = np.frombuffer(bytearray(floats.tobytes())), np.frombuffer(bytearray(ints.tobytes()), np.int64)

@@ -1,0 +1,106 @@
+"""The final pass over a session that closed: its chunks in; its smoothness, its doubts, and where it knows better, its repetitions anew.
+
+Angles that a filter made online are made again from the whole recording: axes, lever arms and biases found from all of it, and each angle
+from the samples after it too. Repetitions are then counted in these as they were online.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from processors.kernels import hinge
+from processors.kernels.sparc import sparc
+from processors.motion_calibration import find_joint
+from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish
+from processors.motion_joint import Joint, angle_state, angles, frozen
+from processors.motion_trace import Trace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LEAST_REP_SAMPLES = 8
+DOUBTS = frozenset({"sensors_swapped", "sensors_skewed"})
+
+
+class Derivation(msgspec.Struct, frozen=True):
+    """All that one derivation tells, and the signal that it was made from."""
+
+    course: Course
+    reps: list[Repetition]
+    summary: Summary
+    trace: Trace
+
+
+def derive(derivation: int, joint: Joint | None, chunks: list[Chunk], trace: Trace) -> Derivation:
+    """A derivation of all chunks with a joint that is known."""
+    course = Course(derivation=derivation, sensors=joint, recorded=max((chunk.recorded for chunk in chunks), default=0))
+    reps = [rep for chunk in chunks for rep in advance(course, chunk, trace)]
+    closing, summary = finish(course, lambda: chunks, trace)
+    return Derivation(course, reps + closing, summary, trace)
+
+
+def final_pass(course: Course, chunks: list[Chunk]) -> tuple[float | None, list[str], Derivation | None]:
+    """Of a finished course: its `sparc`, the doubts that all of it raises, and the smoothed derivation where it knows better."""
+    online = derive(course.derivation, course.sensors, chunks, Trace())
+    smoothness = session_sparc(online)
+    joint = course.sensors
+    if joint is None or not course.floats or not (course.kind == "imu6x2" or "self_calibrated" in joint.flags):
+        return smoothness, [], None
+    trace = online.trace
+    instants, samples = trace.instants, frozen(trace.samples)
+    better = find_joint(course.kind, course.calibration, course.motion, instants, samples, joint)
+    doubts = sorted(DOUBTS.intersection(better.flags))
+    smooth, marks = smoothed_angles(course.kind, better, instants, samples)
+    again = derive(course.derivation + 1, better, chunks, Trace(angles=frozen(smooth), marks=marks))
+    if not online.reps and not again.reps:
+        return smoothness, doubts, None
+    told = Trace()
+    told.add(instants, samples, smooth, marks)
+    summary = msgspec.structs.replace(again.summary, flags=sorted([*again.summary.flags, "smoothed"]))
+    again = Derivation(again.course, again.reps, summary, told)
+    return smoothness, doubts, msgspec.structs.replace(again, summary=msgspec.structs.replace(summary, sparc=session_sparc(again)))
+
+
+def smoothed_angles(
+    kind: str, joint: Joint, instants: NDArray[np.int64], samples: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Angles (deg, (n, 1)) of a whole recording, each from all of it, and the marks (n,) of those that were skipped."""
+    period = float(np.median(np.diff(instants))) if len(instants) > 1 else 2e7
+    history = np.zeros((len(samples), hinge.HISTORY)) if kind == "imu6x2" else np.zeros((0, hinge.HISTORY))
+    found, marks, _ = angles(kind, joint, angle_state(kind), instants, period, samples, history)
+    if kind == "imu6x2":
+        hinge.hinge_smooth(history, marks, float(np.radians(joint.zero_deg)), found)
+    marks.flags.writeable = False
+    return found, marks
+
+
+def session_sparc(derivation: Derivation) -> float | None:
+    """The median SPARC over a derivation's unflagged repetitions; None where there is none."""
+    instants, signal = derivation.trace.instants, derivation.trace.signal
+    found = []
+    for rep in derivation.reps:
+        if rep.flags:
+            continue
+        inside = slice(int(np.searchsorted(instants, rep.start)), int(np.searchsorted(instants, rep.end, side="right")))
+        value = _rep_sparc(instants[inside], signal[inside])
+        if value is not None:
+            found.append(value)
+    return median(found) if found else None
+
+
+def _rep_sparc(instants: NDArray[np.int64], signal: NDArray[np.float32]) -> float | None:
+    if len(instants) < LEAST_REP_SAMPLES or not np.all(np.isfinite(signal)) or instants[-1] <= instants[0]:
+        return None
+    period = float(instants[-1] - instants[0]) / (len(instants) - 1) * 1e-9
+    wide = signal.astype(np.float64)
+    if signal.shape[1] == 1:
+        speed = np.abs(np.gradient(wide[:, 0]))
+    else:
+        moments = np.array([[float(np.sum(wide[:, i] * wide[:, j])) for j in range(3)] for i in range(3)])
+        speed = np.abs(np.sum(wide * np.linalg.eigh(moments)[1][:, 2], axis=1))
+    value = float(sparc(speed, 1 / period))
+    return value if np.isfinite(value) else None

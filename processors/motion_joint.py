@@ -1,0 +1,117 @@
+"""What is known of a joint's sensors, and the angles that follow from it: samples of `quat2` or `imu6x2` in, degrees out.
+
+A `Joint` comes from the calibration that a chunk brings, or from the session's own motion (`motion_calibration`). Angles are causal here;
+the final pass smooths them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from processors.kernels import hinge, twist
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Vector = tuple[float, float, float]
+ZERO: Vector = (0.0, 0.0, 0.0)
+STANDARD_GRAVITY = 9.80665
+
+
+class Joint(msgspec.Struct, array_like=True, frozen=True):
+    """Axes (unit vectors, each sensor's frame), lever arms from the joint's centre (m), accelerometer biases (m/s²), units, zero."""
+
+    axis_proximal: Vector
+    axis_distal: Vector = ZERO
+    lever_proximal: Vector = ZERO
+    lever_distal: Vector = ZERO
+    bias_proximal: Vector = ZERO
+    bias_distal: Vector = ZERO
+    gyro_scale: float = 1.0
+    acc_scale: float = 1.0
+    zero_deg: float = 0.0
+    flags: list[str] = []
+
+
+def vector(values: Any) -> Vector:
+    """Three numbers as a vector."""
+    x, y, z = (float(value) for value in values)
+    return x, y, z
+
+
+def given_joint(calibration: dict[str, Any]) -> Joint:
+    """The joint as a calibration with an axis says it."""
+    distal = calibration.get("axis_distal")
+    return Joint(
+        axis_proximal=vector(calibration["axis_proximal"]),
+        axis_distal=ZERO if distal is None else vector(distal),
+        lever_proximal=vector(calibration.get("lever_proximal_m", ZERO)),
+        lever_distal=vector(calibration.get("lever_distal_m", ZERO)),
+        zero_deg=float(calibration.get("zero_deg", 0.0)),
+    )
+
+
+def plane(axis_proximal: NDArray[np.float64], axis_distal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions x and y of the hinge's plane, float64 (4, 3): x proximal, x distal, y proximal, y distal.
+
+    The distal ones are the proximal ones turned as the distal axis is turned from the proximal one by the least rotation: so the angle
+    between them is the twist about the axis.
+    """
+    helper = np.eye(3)[int(np.argmin(np.abs(axis_proximal)))]
+    x = helper - axis_proximal * float(np.sum(helper * axis_proximal))
+    x /= np.sqrt(np.sum(x * x))
+    y = np.cross(axis_proximal, x)
+    cross, cosine = np.cross(axis_proximal, axis_distal), float(np.sum(axis_proximal * axis_distal))
+    if cosine < -1 + 1e-12:
+        return np.array([x, x, y, -y])
+    turned = [v * cosine + np.cross(cross, v) + cross * float(np.sum(cross * v)) / (1 + cosine) for v in (x, y)]
+    return np.array([x, turned[0], y, turned[1]])
+
+
+def geometry(joint: Joint) -> NDArray[np.float64]:
+    """What the hinge kernel needs of a joint, float64 (HINGE_GEOMETRY,)."""
+    proximal, distal = np.array(joint.axis_proximal), np.array(joint.axis_distal)
+    vectors = [proximal, distal, *plane(proximal, distal)]
+    vectors += [np.array(v) for v in (joint.lever_proximal, joint.lever_distal, joint.bias_proximal, joint.bias_distal)]
+    return np.concatenate([*vectors, [joint.gyro_scale, joint.acc_scale, np.radians(joint.zero_deg)]])
+
+
+def angle_state(kind: str) -> tuple[bytes, bytes]:
+    """The state of the angle before the first sample."""
+    if kind == "quat2":
+        return twist.twist_state().tobytes(), b""
+    floats, ints = hinge.hinge_state()
+    return floats.tobytes(), ints.tobytes()
+
+
+NO_HISTORY = np.zeros((0, hinge.HISTORY))
+
+
+def angles(
+    kind: str,
+    joint: Joint,
+    state: tuple[bytes, bytes],
+    instants: NDArray[np.int64],
+    period: float,
+    samples: NDArray[np.float32],
+    history: NDArray[np.float64] = NO_HISTORY,
+) -> tuple[NDArray[np.float32], NDArray[np.uint8], tuple[bytes, bytes]]:
+    """Angles (deg, (n, 1)), marks (n,) and the state after samples at `instants` (ns), `period` ns apart."""
+    found, marks = np.empty((len(samples), 1), np.float32), np.zeros(len(samples), np.uint8)
+    floats = np.frombuffer(bytearray(state[0]))
+    if kind == "quat2":
+        twist.twist_angles(floats, samples, np.array(joint.axis_proximal), joint.zero_deg, found, marks)
+        return found, marks, (floats.tobytes(), b"")
+    ints = np.frombuffer(bytearray(state[1]), np.int64)
+    hinge.hinge_angles(floats, ints, instants, period, samples, geometry(joint), found, marks, history)
+    return found, marks, (floats.tobytes(), ints.tobytes())
+
+
+def frozen(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Samples as the kernels want them: C-contiguous and not writeable, as those of a chunk are."""
+    rows = np.ascontiguousarray(samples).view()
+    rows.flags.writeable = False
+    return rows

@@ -1,0 +1,101 @@
+"""Packs are data: each entry says where it is from, a wrong one is refused, and another billing year is one more file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import orjson
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from processors.packs import BillingPack, Entry, McidPack, alert_rules, billing_pack_on, billing_packs, mcid_pack
+from schemas.instants import parse_day
+
+ROOT = Path(__file__).parents[2]
+BILLING = orjson.loads((ROOT / "processors" / "packs" / "billing_2026.json").read_bytes())
+FOLD = """
+import orjson
+from processors.patient import PatientProcessor
+from processors.policy import Policy
+from processors.processor import Output, Record, Tick
+from processors.store import MemoryStore
+from schemas.codecs import make_fact
+from schemas.instants import SECOND, format_instant, parse_instant
+
+out, processor = Output(), PatientProcessor(Policy(), MemoryStore())
+began = parse_instant("2026-12-06T12:00:00Z")
+enrolled = {"episode_id": "E1", "timezone": "UTC", "monitoring_start": "2026-12-06", "therapeutic_area": "respiratory",
+    "clinic_id": "c", "therapist_id": "t"}
+facts = [make_fact("rtm.patient.enrolled.v1", "P", "/a", "e", began, enrolled)]
+facts += [make_fact("rtm.report.pain.v1", "P", "/a", f"p{d}", began + d * 86_400 * SECOND, {"nrs": 3}) for d in range(40)]
+for position, item in enumerate([*facts, Tick(began + 41 * 86_400 * SECOND)]):
+    processor.fold(Record(position, item), out)
+processor.flush(out)
+rows = {row.values["period_start"]: row.values for row in out.rows if row.table == "billing_periods"}
+print(orjson.dumps({start: [row["rules"], row["candidate_codes"]] for start, row in rows.items()}).decode())
+"""
+
+
+def entries(pack: object) -> list[Entry]:
+    found = []
+    for value in vars(pack).values():
+        for item in value if isinstance(value, list) else [value]:
+            found += [item] if isinstance(item, Entry) else []
+    return found
+
+
+@pytest.mark.parametrize("pack", [*billing_packs(), alert_rules()], ids=lambda pack: pack.pack)
+def test_every_entry_says_its_source_and_how_sure_it_is(pack):
+    assert len(entries(pack)) >= 1
+    assert all(entry.source and entry.certainty for entry in entries(pack))
+    assert all(entry.source and entry.certainty for entry in mcid_pack().values())
+
+
+def test_billing_codes_are_not_told_as_read_at_the_source():
+    assert {entry.certainty for pack in billing_packs() for entry in entries(pack)} == {"secondary"}
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("in_force_from", "2026-02-30"),
+        ("setup", {"code": "98975", "at_least_data_days": 2}),
+        ("supply", [{"therapeutic_area": "x"}]),
+        ("pack", 2026),
+    ],
+)
+def test_a_pack_with_a_wrong_or_unsourced_entry_is_refused(where, value):
+    with pytest.raises(ValidationError):
+        TypeAdapter(BillingPack).validate_python({**BILLING, where: value})
+
+
+def test_an_mcid_must_be_positive_and_sourced():
+    entry = {"measure": "ODI", "value": 10, "higher_is_better": False, "source": "s", "certainty": "memory"}
+    assert McidPack.model_validate({"pack": "1", "what": "w", "entries": [entry]})
+    for wrong in ({"value": 0}, {"source": ""}, {"certainty": "sure"}, {"extra": 1}):
+        with pytest.raises(ValidationError):
+            McidPack.model_validate({"pack": "1", "what": "w", "entries": [{**entry, **wrong}]})
+
+
+def test_no_rules_are_in_force_before_the_first_pack():
+    assert billing_pack_on(parse_day("2025-12-31")) is None
+    first = billing_pack_on(parse_day("2026-01-01"))
+    assert first is not None
+    assert first.pack == "2026"
+
+
+def test_a_second_year_is_one_more_file_and_the_periods_first_day_picks_it(tmp_path):
+    for folder in ("processors", "schemas"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    supply = [{**rule, "many": "M2027", "few": "F2027"} for rule in BILLING["supply"]]
+    later = {**BILLING, "pack": "2027", "in_force_from": "2027-01-01", "supply": supply}
+    (tmp_path / "processors" / "packs" / "billing_2027.json").write_bytes(orjson.dumps(later))
+    done = subprocess.run(
+        [sys.executable, "-c", FOLD], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert orjson.loads(done.stdout) == {"2026-12-06": ["2026", ["98976"]], "2027-01-05": ["2027", ["F2027"]]}

@@ -1,0 +1,73 @@
+"""Rows of a day, or of a period or month whose last day lies, more than `retention_days` before now keep what they had."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from processors.processor import Tick
+from schemas.facts import Fact
+from schemas.instants import DAY_SECONDS, SECOND, format_day, format_instant, parse_day, parse_instant
+from tests.histories import make_fact
+from tests.processors.test_laws import Run, content
+
+DAY = DAY_SECONDS * SECOND
+OLD = parse_instant("2026-01-05T12:00:00Z")
+NOW = OLD + 500 * DAY
+RECENT = format_day(parse_day("2026-01-05") + 450)
+
+
+def fact(kind: str, name: str, time: int, **data: Any) -> Fact:
+    return make_fact(kind, "P", "/app", name, time, data)
+
+
+def enrolled(name: str, time: int, episode: str, start: str) -> Fact:
+    more = {"timezone": "UTC", "therapeutic_area": "musculoskeletal", "clinic_id": "c", "therapist_id": "t"}
+    return fact("patient.enrolled", name, time, episode_id=episode, monitoring_start=start, **more)
+
+
+def plan(name: str, time: int, version: int, reps: int, start: str = "2026-01-01") -> Fact:
+    exercises = [{"exercise_id": "bend", "name": "Bend", "sets": 1, "reps": reps}]
+    return fact("plan.prescribed", name, time, plan_id="p", version=version, effective_from=start, exercises=exercises)
+
+
+@pytest.fixture
+def long_ago() -> Run:
+    made = Run()
+    for item in (
+        enrolled("e1", OLD - 5 * DAY, "E1", "2026-01-01"),
+        plan("p1", OLD - 5 * DAY, 1, 10),
+        fact("report.exercise", "x", OLD, exercise_id="bend", started_at=format_instant(OLD), reps_completed=10, pain_nrs=3),
+        fact("care.review", "r", OLD, staff_id="t", minutes=12),
+    ):
+        made.fold(item)
+    for day in range(0, 501, 10):
+        made.fold(Tick(OLD + day * DAY))
+        made.checkpoint()
+    return made
+
+
+def test_old_rows_keep_what_they_had_and_recent_ones_follow(long_ago):
+    before = content(long_ago.out.rows)
+    long_ago.fold(plan("p2", NOW, 2, 40))
+    long_ago.fold(fact("care.review", "late", OLD, staff_id="t", minutes=30))
+    long_ago.fold(fact("fact.retracted", "back", NOW, fact_source="/app", fact_id="x"))
+    long_ago.checkpoint()
+    after = content(long_ago.out.rows)
+    for table in ("sessions", "pain_daily"):
+        assert after[table] == before[table] != {}
+    old = {key: row for key, row in before["adherence_daily"].items() if key[1] < format_day(parse_day("2026-01-05") + 100)}
+    assert {key: after["adherence_daily"][key] for key in old} == old
+    assert after["billing_months"]["P", "2026-01"] == before["billing_months"]["P", "2026-01"]
+    first = ("P", "E1", "2026-01-01")
+    assert after["billing_periods"][first] == before["billing_periods"][first]
+    assert after["adherence_daily"]["P", RECENT, ""]["prescribed_reps"] == 40
+    assert after["events"]["P", "/app", "x"]["retracted"] is True
+
+
+@pytest.mark.xfail(strict=True, reason="Issue.run forgets what was heard on days older than retention_days when everything is recounted")
+def test_an_old_episode_stays_heard_when_a_new_one_begins(long_ago):
+    long_ago.fold(enrolled("e2", NOW, "E2", format_day(NOW // DAY)))
+    long_ago.checkpoint()
+    assert content(long_ago.out.rows)["patients"]["P", "E1"]["last_heard_at"] == format_instant(OLD)
