@@ -150,6 +150,9 @@ class Issue:
         self._later("pain_daily", pains, lambda day, episode: pain.rows(self._summary, day, episode.first), first_touched)
         slopes |= {day for day in days if self._episode(day)}
         self._later("rom_daily", slopes, self._rom_rows, first_touched)
+        if everything:
+            self._recount_heard()
+            self._heard_changed = True
         self._whole(periods, everything=everything, care=care, scored=scored)
 
     def _pain_days(self, day: int) -> Iterable[int]:

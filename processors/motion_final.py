@@ -15,7 +15,7 @@ import numpy as np
 from processors.kernels import hinge
 from processors.kernels.sparc import sparc
 from processors.motion_calibration import find_joint
-from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish
+from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
 from processors.motion_trace import Trace
 
@@ -104,3 +104,17 @@ def _rep_sparc(instants: NDArray[np.int64], signal: NDArray[np.float32]) -> floa
         speed = np.abs(np.sum(wide * np.linalg.eigh(moments)[1][:, 2], axis=1))
     value = float(sparc(speed, 1 / period))
     return value if np.isfinite(value) else None
+
+
+def whole_session(chunks: list[Chunk], most_bytes: int) -> tuple[Derivation, Derivation | None]:
+    """What a session tells whose chunks, by ascending `seq`, are all there: its first derivation, and the smoothed one, if any."""
+    course = Course(derivation=1)
+    for number, chunk in enumerate(chunks):
+        advance(course, chunk)
+        if course.ripe:
+            settle(course, chunks[: number + 1])
+    finish(course, lambda: chunks)
+    online = derive(1, course.sensors, chunks, Trace())
+    smoothness, doubts, better = (None, ["no_final_pass"], None) if course.sample_bytes > most_bytes else final_pass(course, chunks)
+    summary = msgspec.structs.replace(online.summary, sparc=smoothness, flags=sorted({*online.summary.flags, *doubts}))
+    return msgspec.structs.replace(online, summary=summary), better

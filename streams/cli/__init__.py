@@ -35,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "board": Entry("see it", "Write the board: one page of HTML that needs no network.", "board"),
     "sql": Entry("see it", "Ask the tables with SQL.", "sql"),
     "explain": Entry("see it", "Why a day's rows say what they say.", "explain"),
+    "motion": Entry("see it", "Analyse one recording: repetitions and a picture.", "motion"),
     "replay": Entry("embedded", "Replay files of events into the tables.", "replay"),
     "simulate": Entry("embedded", "Make a cohort of patients, and the truth about them.", "simulate"),
     "schema": Entry("embedded", "Print the events' JSON Schema or the AsyncAPI document.", "schema"),

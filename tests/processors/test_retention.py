@@ -66,7 +66,6 @@ def test_old_rows_keep_what_they_had_and_recent_ones_follow(long_ago):
     assert after["events"]["P", "/app", "x"]["retracted"] is True
 
 
-@pytest.mark.xfail(strict=True, reason="Issue.run forgets what was heard on days older than retention_days when everything is recounted")
 def test_an_old_episode_stays_heard_when_a_new_one_begins(long_ago):
     long_ago.fold(enrolled("e2", NOW, "E2", format_day(NOW // DAY)))
     long_ago.checkpoint()

@@ -1,5 +1,6 @@
 """The live sink on a real Kafka, into a real chDB: everything arrives, once, whatever dies or goes away in between."""
 
+import itertools
 import os
 import signal
 import socket
@@ -34,6 +35,7 @@ from tests.streams.kafka_records import START, chunk
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 4
 RECEIVED = START + 5
+NUMBERS = itertools.count()
 
 
 def pain_rows(patients, days=1, revision_of=1):
@@ -108,9 +110,9 @@ def until(condition, seconds=20):
         time.sleep(0.1)
 
 
-def unread(bootstrap, group="rtm-1-sink"):
+def unread(bootstrap):
     """How far the group's offsets are from the ends."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{Settings().group}-1-sink", enable_auto_commit=False)
     places = [TopicPartition(topic, number) for topic in TOPICS for number in range(PARTITIONS)]
     ends = consumer.end_offsets(places)
     missing = sum(end - (consumer.committed(place) or 0) for place, end in ends.items())
@@ -122,6 +124,14 @@ def count(warehouse, table):
     return warehouse.query(f"SELECT count() FROM {table}").rows[0][0]
 
 
+@pytest.fixture(autouse=True)
+def group(monkeypatch):
+    """A group of its own for each test: what one leaves on the broker is none of the next one's business."""
+    name = f"sink{next(NUMBERS)}"
+    monkeypatch.setenv("RTM_GROUP", name)
+    return name
+
+
 @pytest.fixture
 def warehouse(tmp_path):
     with open_warehouse(f"chdb://{tmp_path / 'warehouse'}") as opened:
@@ -129,7 +139,7 @@ def warehouse(tmp_path):
         yield opened
 
 
-def test_rows_samples_dead_letters_and_deliveries_arrive_and_are_committed(fresh_topics, warehouse):
+def test_rows_samples_dead_letters_and_deliveries_arrive_and_are_committed(fresh_topics, warehouse, group):
     one = chunk(1, START)
     key, value, headers = encode_kafka(one)
     place = partition_of(key, PARTITIONS)
@@ -165,7 +175,7 @@ def test_rows_samples_dead_letters_and_deliveries_arrive_and_are_committed(fresh
     )
     with sinking(settings(fresh_topics), warehouse) as said:
         until(lambda: unread(fresh_topics) == 0)
-    assert said == ["sink ready: 16 partitions, group rtm-1-sink"]
+    assert said == [f"sink ready: 16 partitions, group {group}-1-sink"]
     assert current(warehouse) == 1
     assert count(warehouse, "pain_daily") == 3
     samples = warehouse.query("SELECT hex(samples), sha256 = lower(hex(SHA256(samples))) FROM sensor_chunks").rows
@@ -261,7 +271,7 @@ def serving(warehouse, port):
         thread.join()
 
 
-def test_a_warehouse_that_is_away_is_waited_for_in_bounded_memory_and_gets_everything(fresh_topics, warehouse):
+def test_a_warehouse_that_is_away_is_waited_for_in_bounded_memory_and_gets_everything(fresh_topics, warehouse, group):
     port = free_port()
     configured = settings(fresh_topics, sink_rows=100)
     write(fresh_topics, metrics(300, days=2))
@@ -269,7 +279,7 @@ def test_a_warehouse_that_is_away_is_waited_for_in_bounded_memory_and_gets_every
     with sinking(configured, lambda: open_warehouse(dsn)) as said:
         until(lambda: len(said) == 2)
         ready, away = sorted(said)
-        assert ready == "sink ready: 16 partitions, group rtm-1-sink"
+        assert ready == f"sink ready: 16 partitions, group {group}-1-sink"
         assert "nothing is lost: cannot open ClickHouse at" in away
         time.sleep(1.5)
         assert len(said) == 2
@@ -311,12 +321,12 @@ def test_two_sinks_share_the_work_and_one_takes_over_what_the_other_leaves(fresh
     assert count(warehouse, "pain_daily_history") == 120
 
 
-def test_the_command_sinks_until_sigterm_and_has_then_flushed(fresh_topics, tmp_path):
+def test_the_command_sinks_until_sigterm_and_has_then_flushed(fresh_topics, tmp_path, group):
     write(fresh_topics, metrics(30))
     environment = os.environ | {"RTM_KAFKA": fresh_topics, "RTM_SINK_AGE_S": "3600"}
     command = [sys.executable, "-c", "from streams.cli import main; main()", "sink", "--warehouse", f"chdb://{tmp_path / 'warehouse'}"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout.readline() == "sink ready: 16 partitions, group rtm-1-sink\n"
+        assert process.stdout.readline() == f"sink ready: 16 partitions, group {group}-1-sink\n"
         time.sleep(1.5)
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == "sink stopped: 30 rows, 0 dead letters\n"
