@@ -14,7 +14,7 @@ import numpy as np
 
 from processors.motion_course import Chunk
 from processors.motion_facts import chunk_of
-from schemas.codecs import TruncatedFile, decode_line, read_lines
+from schemas.codecs import decode_line, read_lines
 from schemas.events import SensorChunk
 from schemas.facts import Fact, Unusable
 from schemas.instants import SECOND
@@ -68,9 +68,7 @@ def read_recording(path: Path, about: About, session_id: str | None = None) -> t
 def _from_events(path: Path, session_id: str | None) -> tuple[str, list[Chunk]]:
     sessions: dict[tuple[str, str], dict[int, Chunk]] = {}
     unusable = 0
-    for line in read_lines(path):
-        if isinstance(line, TruncatedFile):
-            raise RecordingError(f"{path.name}: the file is cut off")
+    for _, line in read_lines(path):
         try:
             fact = decode_line(line)
         except Unusable:
