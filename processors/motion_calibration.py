@@ -245,7 +245,7 @@ def _handedness(rows: Doubles, axes: Doubles) -> float:
     """How badly the rates across the axes, as vectors, fit each other at the angle that the accelerations say: a wrong sign shows here."""
     if not len(rows):
         return 0.0
-    x1, x2, y1, y2 = plane(axes[:3], axes[3:])
+    x1, x2, y1, y2 = (np.array(v) for v in plane(vector(axes[:3]), vector(axes[3:])))
     a1, w1, a2, w2 = rows[:, :3], rows[:, 3:6], rows[:, 6:9], rows[:, 9:12]
 
     def part(values: Doubles, direction: Doubles) -> Doubles:

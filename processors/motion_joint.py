@@ -6,6 +6,7 @@ the final pass smooths them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -54,29 +55,50 @@ def given_joint(calibration: dict[str, Any]) -> Joint:
     )
 
 
-def plane(axis_proximal: NDArray[np.float64], axis_distal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Directions x and y of the hinge's plane, float64 (4, 3): x proximal, x distal, y proximal, y distal.
+def _cross(a: Vector, b: Vector) -> Vector:
+    return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
+
+
+def _dot(a: Vector, b: Vector) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def plane(axis_proximal: Vector, axis_distal: Vector) -> tuple[Vector, Vector, Vector, Vector]:
+    """Directions x and y of the hinge's plane: x proximal, x distal, y proximal, y distal.
 
     The distal ones are the proximal ones turned as the distal axis is turned from the proximal one by the least rotation: so the angle
     between them is the twist about the axis.
     """
-    helper = np.eye(3)[int(np.argmin(np.abs(axis_proximal)))]
-    x = helper - axis_proximal * float(np.sum(helper * axis_proximal))
-    x /= np.sqrt(np.sum(x * x))
-    y = np.cross(axis_proximal, x)
-    cross, cosine = np.cross(axis_proximal, axis_distal), float(np.sum(axis_proximal * axis_distal))
+    least = min(range(3), key=lambda k: abs(axis_proximal[k]))
+    p0, p1, p2 = axis_proximal
+    share = axis_proximal[least]
+    x0, x1, x2 = ((1.0 if k == least else 0.0) - share * p for k, p in enumerate(axis_proximal))
+    length = math.sqrt(x0 * x0 + x1 * x1 + x2 * x2)
+    x = (x0 / length, x1 / length, x2 / length)
+    y = _cross((p0, p1, p2), x)
+    cross, cosine = _cross(axis_proximal, axis_distal), _dot(axis_proximal, axis_distal)
     if cosine < -1 + 1e-12:
-        return np.array([x, x, y, -y])
-    turned = [v * cosine + np.cross(cross, v) + cross * float(np.sum(cross * v)) / (1 + cosine) for v in (x, y)]
-    return np.array([x, turned[0], y, turned[1]])
+        return x, x, y, (-y[0], -y[1], -y[2])
+
+    def turned(v: Vector) -> Vector:
+        along, across = _dot(cross, v) / (1 + cosine), _cross(cross, v)
+        return (
+            v[0] * cosine + across[0] + cross[0] * along,
+            v[1] * cosine + across[1] + cross[1] * along,
+            v[2] * cosine + across[2] + cross[2] * along,
+        )
+
+    return x, turned(x), y, turned(y)
 
 
 def geometry(joint: Joint) -> NDArray[np.float64]:
     """What the hinge kernel needs of a joint, float64 (HINGE_GEOMETRY,)."""
-    proximal, distal = np.array(joint.axis_proximal), np.array(joint.axis_distal)
-    vectors = [proximal, distal, *plane(proximal, distal)]
-    vectors += [np.array(v) for v in (joint.lever_proximal, joint.lever_distal, joint.bias_proximal, joint.bias_distal)]
-    return np.concatenate([*vectors, [joint.gyro_scale, joint.acc_scale, np.radians(joint.zero_deg)]])
+    vectors = (
+        *(joint.axis_proximal, joint.axis_distal, *plane(joint.axis_proximal, joint.axis_distal)),
+        *(joint.lever_proximal, joint.lever_distal, joint.bias_proximal, joint.bias_distal),
+    )
+    scalars = (joint.gyro_scale, joint.acc_scale, math.radians(joint.zero_deg))
+    return np.array([number for v in vectors for number in v] + list(scalars))
 
 
 def angle_state(kind: str) -> tuple[bytes, bytes]:
