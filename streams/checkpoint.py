@@ -67,6 +67,11 @@ class Job:
     partitions: dict[str, int]
     executor: Executor
 
+    @property
+    def consumers(self) -> str:
+        """The consumer group of this generation's workers."""
+        return f"{self.group}-{self.generation}"
+
     def state_topic(self, stage: Stage) -> str:
         """The compacted topic that holds a stage's state."""
         return state_topic(self.group, self.generation, "motion" if stage is MOTION else "patient")
@@ -128,7 +133,7 @@ class Checkpoint:
         # 4. Write the outputs and the changed state, the new `next_offset` in it.
         await self._write(outgoing)
         # 5. Add the offset of the input, for those who look at the group's lag.
-        await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.group)
+        await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.consumers)
         # 6. Commit: now all of it is there, before this nothing.
         await self._producer.commit_transaction()
         self.next_offset = piece.end

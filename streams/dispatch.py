@@ -130,6 +130,7 @@ class Dispatcher:
             max_poll_records=POLL_RECORDS,
             session_timeout_ms=max(6_000, self._settings.worker_timeout_s * 1000),
             heartbeat_interval_ms=1_000,
+            metadata_max_age_ms=10_000,
             bootstrap_timeout_ms=5_000,
         )
         consumer.subscribe([ALERTS.name], listener=_Rebalance(self._gained, self._lost))
@@ -155,7 +156,10 @@ class Dispatcher:
             self._tracks[partition] = Track()
 
     def _lost(self, partitions: Iterable[int]) -> None:
-        self._commit()
+        """Forget what was under way there: whoever has the partitions now reads it again, and sees what was put down as delivered.
+
+        Nothing is committed here: the client calls this where a commit may not wait for an answer.
+        """
         for partition in partitions:
             self._tracks.pop(partition, None)
 

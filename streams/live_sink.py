@@ -106,6 +106,11 @@ class LiveSink:
             except ClientError as error:
                 raise KafkaError(f"Kafka at {self._settings.kafka} went away ({type(error).__name__}): start rtm sink again") from None
 
+    @property
+    def rows_in_hand(self) -> int:
+        """Rows that are read and not under way to the warehouse."""
+        return self._batch.rows
+
     # -- start and end ---------------------------------------------------------------------------------------------------------------
 
     def _open_consumer(self) -> Any:

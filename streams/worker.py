@@ -142,7 +142,7 @@ class _Worker:
 
     def _make_app(self) -> Any:
         app = faust.App(
-            f"{self.job.group}-{self.job.generation}",
+            self.job.consumers,
             broker=[f"kafka://{address}" for address in self.job.bootstrap.split(",")],
             datadir=self.folder,
             topic_allow_declare=False,
@@ -206,7 +206,7 @@ class _Worker:
             return
         self._said_ready = True
         owned = ", ".join(f"{stage.name} {_ranges(tp.partition for tp in self._owners if tp.topic == stage.reads)}" for stage in STAGES)
-        self.say(f"worker ready: {owned}; group {self.job.group}-{self.job.generation}, Kafka at {self.job.bootstrap}")
+        self.say(f"worker ready: {owned}; group {self.job.consumers}, Kafka at {self.job.bootstrap}")
 
     async def _tick(self) -> None:
         if self.settings.clock == "wall":

@@ -188,7 +188,7 @@ def _await_quiet(running: Running) -> None:
     """Until all that was sent has come out: folded, told, written."""
     with Quiet(running.kafka) as quiet:
         readings = [
-            Reading(GROUP, (SENSOR.name, EVENTS.name), ticks=True),
+            Reading(f"{GROUP}-1", (SENSOR.name, EVENTS.name), ticks=True),
             Reading(f"{GROUP}-1-dispatch", (ALERTS.name,)),
             Reading(f"{GROUP}-1-sink", (METRICS.name, SENSOR.name, DEAD_LETTERS.name, DELIVERIES.name)),
         ]

@@ -96,7 +96,7 @@ class Live:
     def _await_last_tick(self) -> None:
         """Until the group's offsets say that all of the log has been folded."""
         give_up = time.monotonic() + TIMEOUT_S
-        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=GROUP, enable_auto_commit=False)
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, group_id=f"{GROUP}-1", enable_auto_commit=False)
         places = [TopicPartition("rtm.events.v1", partition) for partition in range(PARTITIONS)]
         last = {place: list(records(self.bootstrap, "rtm.events.v1", place.partition))[-1].offset for place in places}
         while any((consumer.committed(place) or 0) <= offset for place, offset in last.items()):

@@ -79,10 +79,16 @@ def settings(bootstrap, **options):
     return Settings(kafka=bootstrap, **({"sink_age_s": 0.1} | options))
 
 
+class Said(list):
+    """What a sink says, and the sink."""
+
+    sink: LiveSink
+
+
 @contextmanager
 def sinking(configured, warehouse):
     """A sink in a thread; what it says. What it raises is raised at the end."""
-    said, failed, stop = [], [], threading.Event()
+    said, failed, stop = Said(), [], threading.Event()
 
     def run():
         try:
@@ -90,7 +96,7 @@ def sinking(configured, warehouse):
         except Exception as error:
             failed.append(error)
 
-    sink = LiveSink(configured, warehouse, say=said.append, ready=said.append)
+    sink = said.sink = LiveSink(configured, warehouse, say=said.append, ready=said.append)
     thread = threading.Thread(target=run)
     thread.start()
     try:
@@ -281,7 +287,11 @@ def test_a_warehouse_that_is_away_is_waited_for_in_bounded_memory_and_gets_every
         ready, away = sorted(said)
         assert ready == f"sink ready: 16 partitions, group {group}-1-sink"
         assert "nothing is lost: cannot open ClickHouse at" in away
+        until(lambda: said.sink.rows_in_hand >= 100)
+        in_hand = said.sink.rows_in_hand
+        write(fresh_topics, metrics(300, days=2))
         time.sleep(1.5)
+        assert said.sink.rows_in_hand == in_hand
         assert len(said) == 2
         with serving(warehouse, port):
             until(lambda: unread(fresh_topics) == 0)
