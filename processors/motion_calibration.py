@@ -29,10 +29,13 @@ FREE_LEVER, HELD_LEVER = 0.3, 0.002  # m
 BIAS = 0.05  # m/s²: what accelerometers have when they leave the factory
 LEAST_NORM = 3.0  # m/s²: a median less than this is in g
 GAP_S = 0.25
-MOST_ITERATIONS = 40
+MOST_ITERATIONS, START_ITERATIONS = 40, 12
 LEAST_INCREMENT = 0.002  # rad
 MOST_SKEW_S, SKEW_SEARCH_S, SKEW_CORRELATION, SKEW_RATE = 0.02, 0.25, 0.8, 0.03
 SWAPPED_SHARE = 0.5
+LEAST_ROWS = 100
+MOVING_RATE = 0.2  # rad/s
+STRAY_SHARE = 0.08  # of the energy of the motion between the segments
 
 
 def enough(kind: str, calibration: dict[str, Any] | None) -> float | None:
@@ -86,6 +89,8 @@ def find_joint(
             flags.append("sensors_swapped")
     else:
         flags.append("self_calibrated")
+    if "sensors_swapped" not in flags and _strays(joint, rows):
+        flags.append("not_a_hinge")
     if _skew(joint, instants[usable], rows) > MOST_SKEW_S:
         flags.append("sensors_skewed")
     joint = _with(joint, gyro_scale=gyro_scale, acc_scale=acc_scale, zero_deg=zero, flags=flags)
@@ -140,8 +145,12 @@ def _twist_joint(
         return given_joint(given)
     sums = np.zeros((3, 3))
     twist.increments(frozen(samples), sums, LEAST_INCREMENT)
-    axis = vector(np.linalg.eigh(sums)[1][:, 2])
-    joint = Joint(axis_proximal=axis, zero_deg=float(given.get("zero_deg", 0.0)), flags=["self_calibrated"])
+    energies, directions = np.linalg.eigh(sums)
+    axis = vector(directions[:, 2])
+    flags = ["self_calibrated"]
+    if sums[0, 0] + sums[1, 1] + sums[2, 2] > 0 and energies[2] < (1 - STRAY_SHARE) * float(np.sum(energies)):
+        flags.insert(0, "not_a_hinge")
+    joint = Joint(axis_proximal=axis, zero_deg=float(given.get("zero_deg", 0.0)), flags=flags)
     return _sensed("quat2", joint, motion, instants, samples, online)
 
 
@@ -199,7 +208,7 @@ def _fit(given: dict[str, Any], rows: Doubles, period: float) -> tuple[Joint, fl
     starts = [np.concatenate([a, b * sign]) for a in proximal for b in distal for sign in signs]
     if len(starts) > 1:
         weight = step * period / CORRELATION_S
-        tried = [_descend(few, weight, axes, start, prior) for axes in starts]
+        tried = [_descend(few, weight, axes, start, prior, START_ITERATIONS) for axes in starts]
         order = np.argsort([cost + _handedness(few, axes) * weight for axes, _, cost in tried])
         starts = [tried[int(order[0])][0]]
     many, step = _thinned(rows, FIT_ROWS)
@@ -211,7 +220,9 @@ def _fit(given: dict[str, Any], rows: Doubles, period: float) -> tuple[Joint, fl
     )
 
 
-def _descend(rows: Doubles, weight: float, axes: Doubles, start: Doubles, prior: Doubles) -> tuple[Doubles, Doubles, float]:
+def _descend(
+    rows: Doubles, weight: float, axes: Doubles, start: Doubles, prior: Doubles, most: int = MOST_ITERATIONS
+) -> tuple[Doubles, Doubles, float]:
     """Gauss–Newton with Levenberg's damping from `axes` and `start`; axes, parameters and the cost there."""
     tangents = np.array(_tangents(axes[:3]) + _tangents(axes[3:]))
     matrix, vector_ = np.zeros((PARAMETERS, PARAMETERS)), np.zeros(PARAMETERS)
@@ -223,7 +234,7 @@ def _descend(rows: Doubles, weight: float, axes: Doubles, start: Doubles, prior:
         )
 
     cost = cost_at(p)
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(most):
         normal, slope = matrix + np.diag(prior), vector_ + prior * (p - start)
         step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal)), slope)
         kept = matrix.copy(), vector_.copy()
@@ -258,6 +269,23 @@ def _handedness(rows: Doubles, axes: Doubles) -> float:
     off_y = part(w1, y1) - (sin * part(w2, x2) + cos * part(w2, y2))
     scale = hinge_fit.RATE_SCALE + 0.2 * (np.abs(part(w1, x1)) + np.abs(part(w1, y1)))
     return float(np.sum(np.log1p((off_x**2 + off_y**2) / scale**2)))
+
+
+def _strays(joint: Joint, rows: Doubles) -> bool:
+    """Whether the segments turn against each other about other axes too: then the rates across the hinge aren't of one size."""
+    if len(rows) < LEAST_ROWS:
+        return False
+    sizes = [np.sum(rows[:, c : c + 3] ** 2, axis=1) for c in (3, 9)]
+    across = [
+        np.sqrt(np.sum(np.cross(rows[:, c : c + 3], np.array(axis)) ** 2, axis=1))
+        for c, axis in ((3, joint.axis_proximal), (9, joint.axis_distal))
+    ]
+    about = np.sum(rows[:, 9:12] * np.array(joint.axis_distal), axis=1) - np.sum(rows[:, 3:6] * np.array(joint.axis_proximal), axis=1)
+    moving = np.maximum(*sizes) > MOVING_RATE**2
+    if int(np.sum(moving)) < LEAST_ROWS:
+        return False
+    stray = float(np.sum((across[0] - across[1])[moving] ** 2))
+    return stray > STRAY_SHARE * (stray + float(np.sum(about[moving] ** 2)))
 
 
 def _skew(joint: Joint, instants: NDArray[np.int64], rows: Doubles) -> float:

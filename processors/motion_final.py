@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_REP_SAMPLES = 8
-DOUBTS = frozenset({"sensors_swapped", "sensors_skewed"})
+DOUBTS = frozenset({"sensors_swapped", "sensors_skewed", "not_a_hinge"})
 
 
 class Derivation(msgspec.Struct, frozen=True):

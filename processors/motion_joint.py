@@ -43,12 +43,17 @@ def vector(values: Any) -> Vector:
     return x, y, z
 
 
+def _unit(v: Vector) -> Vector:
+    length = math.sqrt(_dot(v, v))
+    return (v[0] / length, v[1] / length, v[2] / length) if length > 0 else v
+
+
 def given_joint(calibration: dict[str, Any]) -> Joint:
     """The joint as a calibration with an axis says it."""
     distal = calibration.get("axis_distal")
     return Joint(
-        axis_proximal=vector(calibration["axis_proximal"]),
-        axis_distal=ZERO if distal is None else vector(distal),
+        axis_proximal=_unit(vector(calibration["axis_proximal"])),
+        axis_distal=ZERO if distal is None else _unit(vector(distal)),
         lever_proximal=vector(calibration.get("lever_proximal_m", ZERO)),
         lever_distal=vector(calibration.get("lever_distal_m", ZERO)),
         zero_deg=float(calibration.get("zero_deg", 0.0)),

@@ -1,6 +1,6 @@
 """The generated part of `docs/contract.md`: event types, tables and topics as Markdown, from the models themselves.
 
-    python -m schemas.contract_page     # writes the part between the two marks of docs/contract.md anew
+python -m schemas.contract_page     # writes the part between the two marks of docs/contract.md anew
 """
 
 from __future__ import annotations

@@ -7,13 +7,12 @@ repetition, and the noise as the second differences show it. No parameter knows 
 from __future__ import annotations
 
 import numpy as np
-from numba import float64, int64, njit, types, uint8
+from numba import njit
 
 from processors.kernels.turns import (
     AFTER_MAX,
     AFTER_MIN,
     BIG,
-    FINISH,
     FLOATS,
     GAP,
     INTS,
@@ -48,21 +47,7 @@ def angle_state() -> tuple[np.ndarray, np.ndarray]:
     return floats, ints
 
 
-@njit(
-    int64(
-        float64[::1],
-        int64[::1],
-        int64,
-        int64,
-        float64,
-        types.Array(types.float32, 2, "C", readonly=True),
-        types.Array(uint8, 1, "C", readonly=True),
-        int64,
-        int64[:, ::1],
-        float64[:, ::1],
-    ),
-    cache=True,
-)
+@njit(cache=True)
 def angle_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -121,7 +106,7 @@ def angle_reps(
     return found
 
 
-@njit(FINISH, cache=True)
+@njit(cache=True)
 def angle_finish(floats: np.ndarray, ints: np.ndarray, times: np.ndarray, values: np.ndarray) -> int:
     """The session ends: 1 when an open repetition counts (in row 0), else 0."""
     return turn_finish(floats, ints, floats[HYSTERESIS], times, values)

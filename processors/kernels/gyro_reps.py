@@ -13,9 +13,7 @@ from numba import njit
 from processors.kernels.turns import (
     AFTER_MAX,
     AFTER_MIN,
-    FINISH,
     FLOATS,
-    FOLD,
     GAP,
     INTS,
     NAN,
@@ -77,7 +75,7 @@ def _follow_axis(floats: np.ndarray, gain: float) -> None:
         floats[AXIS + 2] = z / length
 
 
-@njit(FOLD, cache=True)
+@njit(cache=True)
 def gyro_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -139,7 +137,7 @@ def gyro_reps(
     return found
 
 
-@njit(FINISH, cache=True)
+@njit(cache=True)
 def gyro_finish(floats: np.ndarray, ints: np.ndarray, times: np.ndarray, values: np.ndarray) -> int:
     """The session ends: 1 when an open repetition counts (in row 0), else 0."""
     return turn_finish(floats, ints, floats[HYSTERESIS], times, values)

@@ -2,13 +2,14 @@
 
 A swing runs from one turning point to the next; a turn is confirmed when the signal has come back from its extremum by more than the
 hysteresis `h` (which the front ends adapt to the signal). Two swings, away and back, are one repetition. State is one float64 array and
-one int64 array, carried from sample to sample: how samples are cut into calls can't show. Times are integer nanoseconds.
+one int64 array, carried from sample to sample: how samples are cut into calls can't show. Times are integer nanoseconds. What runs at
+every sample is inlined into the front ends: a call that passes arrays costs as much as the step itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import float64, int64, njit, types
+from numba import njit
 
 # float64 state
 EXTREME, BASE, LOW, HIGH, BIG, FIRST_RANGE = 0, 1, 2, 3, 4, 5
@@ -31,20 +32,6 @@ REP_START, REP_END, REP_HOLD, REP_FLAGS = 0, 1, 2, 3  # int64: ns, ns, ns, bits
 REP_MIN, REP_MAX, REP_PEAK = 0, 1, 2  # float64
 
 GAP, NAN, SATURATED, PARTIAL = 1, 2, 4, 8
-
-FOLD = int64(
-    float64[::1],
-    int64[::1],
-    int64,
-    int64,
-    float64,
-    types.Array(types.float32, 2, "C", readonly=True),
-    int64,
-    int64[:, ::1],
-    float64[:, ::1],
-)
-FINISH = int64(float64[::1], int64[::1], int64[:, ::1], float64[:, ::1])
-"""The compiled signatures of the front ends."""
 
 STILL = 0.25  # of h: movement less than this is rest
 FORGET_S = 3.0  # a resting level is forgotten in this time
@@ -71,7 +58,7 @@ def _entered(floats: np.ndarray, ints: np.ndarray, share: float) -> int:
     return best
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _reach(floats: np.ndarray, ints: np.ndarray, t: int, x: float) -> None:
     """The swing goes on: `x` is its new extremum."""
     floats[EXTREME] = x
@@ -145,7 +132,7 @@ def _near_border(floats: np.ndarray, ints: np.ndarray) -> tuple[int, int]:
     return entered, ints[T_LEFT]
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def turn_step(
     floats: np.ndarray,
     ints: np.ndarray,

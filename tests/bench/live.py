@@ -135,7 +135,7 @@ def through_worker(bootstrap: str) -> float:
         "RTM_CLOCK": "log",
         "RTM_TICK_S": str(TICK_S),
     }
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=GROUP, enable_auto_commit=False)
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{GROUP}-1", enable_auto_commit=False)
     places = [TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)]
     ends = consumer.end_offsets(places)
     worker = subprocess.Popen(leashed("worker"), env=environment, stdout=subprocess.PIPE, text=True)

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from processors.kernels import twist
+from processors.kernels.twist_batch import twist_batch
 from processors.policy import Policy
 from schemas.instants import SECOND
 from tests.processors.test_motion import HOUR, HZ, T0, chunk, cut, derived, fold, reps, sessions, tick
@@ -32,7 +34,7 @@ def unit(values):
 class Limbs:
     """Two segments: orientations, rates and accelerations at both sensors, exact by fine differences; noise and bias by seed."""
 
-    def __init__(self, seed=5, noise=1.0, *, proximal_moves=True, angle=None):
+    def __init__(self, seed=5, noise=1.0, *, proximal_moves=True, angle=None, second_deg=0.0):
         rng = np.random.default_rng(seed)
         self.angle = joint_angle() if angle is None else angle
         self.axes = unit([0.1, 0.95, -0.2]), unit([-0.3, 0.9, 0.25])
@@ -46,7 +48,8 @@ class Limbs:
         swing = sway * np.stack([np.sin(1.3 * t + 1), 0.8 * np.sin(0.9 * t), 0.6 * np.sin(1.7 * t + 2)], axis=1)
         proximal = Rotation.from_rotvec([0.3, -1.2, 0.4]) * Rotation.from_rotvec(swing)
         seat, _ = Rotation.align_vectors(self.axes[0], self.axes[1])
-        distal = proximal * Rotation.from_rotvec(angle[:, None] * self.axes[0]) * seat
+        second = np.radians(second_deg) * np.sin(2.3 * t)[:, None] * unit(np.cross(self.axes[0], [0, 0, 1]))
+        distal = proximal * Rotation.from_rotvec(angle[:, None] * self.axes[0]) * Rotation.from_rotvec(second) * seat
         centre = 0.05 * np.stack([np.sin(1.1 * t), np.cos(1.9 * t), np.sin(0.7 * t + 1)], axis=1) * (1 if proximal_moves else 0)
         step = 1 / (HZ * fine)
         self.samples = np.zeros((n, 12))
@@ -91,6 +94,17 @@ def test_orientations_and_an_axis_become_the_repetitions_of_their_twist():
     assert extents(out) == pytest.approx([ROM] * 8, abs=0.5)
     assert [fact.data.min_deg for fact in reps(out)] == pytest.approx([5] * 8, abs=0.5)
     assert [(fact.time - T0) / SECOND for fact in reps(out)] == pytest.approx([3 + 3 * n for n in range(8)], abs=0.3)
+
+
+def test_the_batch_kernel_gives_the_twist_of_every_device():
+    rng = np.random.default_rng(4)
+    samples = rng.normal(size=(3000, 2, 4))
+    samples = np.ascontiguousarray((samples / np.linalg.norm(samples, axis=2, keepdims=True)).reshape(3000, 8), "<f4")
+    axis, batch, one = unit([0.6, -0.2, 0.8]), np.zeros(3000, np.float32), np.zeros((1, 1), np.float32)
+    twist_batch(np.ascontiguousarray(samples.T), axis.astype(np.float32), batch)
+    for i in range(3000):
+        twist.twist_angles(twist.twist_state(), samples[i : i + 1], axis, 0.0, one, np.zeros(1, np.uint8))
+        assert abs((batch[i] - one[0, 0] + 180) % 360 - 180) < 0.003
 
 
 @pytest.mark.parametrize("motion", ["flexion", "extension"])
@@ -197,6 +211,14 @@ def test_what_is_wrong_with_two_sensors_is_recognised_and_flagged(change, flags,
         assert unflagged == pytest.approx([ROM] * len(unflagged), abs=1.0)
 
 
+@pytest.mark.parametrize("kind", ["quat2", "imu6x2"])
+@pytest.mark.parametrize(("second_deg", "flagged"), [(0, False), (8, False), (30, True)])
+def test_a_joint_that_turns_about_a_second_axis_is_no_hinge_and_says_so(kind, second_deg, flagged):
+    two_axes = Limbs(second_deg=second_deg)
+    out = session_of(two_axes.samples if kind == "imu6x2" else two_axes.quaternions, kind)
+    assert [("not_a_hinge" in session.data.flags) for session in sessions(out)] == [flagged] * 2
+
+
 def test_units_are_recognised_without_a_calibration_too():
     out = session_of(in_g(degrees(limbs().samples)), "imu6x2")
     assert sessions(out)[0].data.flags == ["accelerometer_g", "gyroscope_deg_s", "self_calibrated"]
@@ -251,6 +273,26 @@ def test_an_open_session_that_waits_for_its_axes_is_small_beside_its_chunks():
     store = MemoryStore()
     fold(cut(limbs().samples[:300], range(10, 300, 10), kind="imu6x2", last=False), store=store)
     assert max(len(blob) for key, blob in store.blobs.items() if key.startswith((b"s/", b"t/"))) < 4096
+
+
+def test_a_session_that_an_older_version_left_open_goes_on():
+    from processors.motion_course import Course
+    from processors.motion_session import Session
+    from processors.shelf import pack, unpack
+    from processors.store import MemoryStore
+    from tests.processors.test_motion import signal
+
+    store, chunks = MemoryStore(), cut(signal("angle"), [200, 400])
+    fold(chunks[:2], store=store)
+    for key, blob in list(store.blobs.items()):
+        if key.startswith(b"s/"):
+            fields = unpack(blob, list)
+            assert len(fields) == len(Session.__struct_fields__)
+            fields[-1] = fields[-1][: Course.__struct_fields__.index("calibration")]  # as it was before two sensors were read
+            store.put(key, pack(fields))
+    went_on, whole = derived(fold(chunks[2:], store=store)), derived(fold(chunks))
+    assert 1 < len(went_on) < len(whole)
+    assert went_on == whole[-len(went_on) :]
 
 
 def test_samples_of_one_chunk_alone_are_calibrated_too():
