@@ -188,7 +188,10 @@ def _operation(action: str, topic: Topic, summary: str, messages: list[str] | No
 
 
 def _operations() -> dict[str, Any]:
-    derived = [_message_name(event_type) for event_type in ("rtm.motion.session.v1", "rtm.motion.rep.v1", "rtm.sensor.activity.v1", TICK)]
+    derived = [
+        _message_name(event_type)
+        for event_type in ("rtm.motion.session.v1", "rtm.motion.rep.v1", "rtm.sensor.activity.v1", "rtm.fact.retracted.v1", TICK)
+    ]
     steps = ["alert.notified", "alert.escalated"]
     return {
         "motionReceivesChunks": _operation("receive", SENSOR, "motion folds chunks into repetitions and sessions"),

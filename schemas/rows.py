@@ -267,11 +267,11 @@ class AlertDeliveryRow(Tenant):
     alert_id: Annotated[str, Field(description="the alert")]
     transition: Annotated[str, Field(description="what was told: opened, escalated, resolved and so on")]
     endpoint: Annotated[str, Field(description="the endpoint's name")]
-    attempt: Annotated[int, Field(description="the attempt's number, from 1")]
+    attempt: Annotated[int, Field(description="the attempt's number, from 1; 0 was never sent")]
     webhook_id: Annotated[str, Field(description="the webhook's id, the same over all attempts")]
     sent_at: Annotated[str, Field(description="when it was sent, UTC")]
     status_code: Annotated[int | None, Field(description="the HTTP status; null where none came")]
-    outcome: Annotated[str, Field(description="delivered, failed or given_up")]
+    outcome: Annotated[str, Field(description="delivered, failed, given_up or expired")]
     latency_ms: Annotated[float, Field(description="from sending to the answer, ms")]
 
 
