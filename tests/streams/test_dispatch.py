@@ -88,7 +88,7 @@ def dispatching(settings, endpoints):
     thread = threading.Thread(target=run)
     thread.start()
     try:
-        assert ready.wait(20)
+        assert ready.wait(90)
         yield said
     finally:
         stop.set()
@@ -112,7 +112,7 @@ def facts(bootstrap):
     return [decode_kafka(each.key, each.value, each.headers) for batch in records(bootstrap, EVENTS).values() for each in batch]
 
 
-def until(true, timeout_s=30):
+def until(true, timeout_s=120):
     give_up = time.monotonic() + timeout_s
     while not true():
         assert time.monotonic() < give_up
@@ -262,7 +262,7 @@ def test_killed_while_an_endpoint_thinks_the_next_one_delivers_it_with_the_same_
         command = [sys.executable, "-c", "from streams.cli import main; main()", "dispatch"]
         write(settings.kafka, change("opened"))
         first = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        assert house.receivers["desk"].wait_for(2, 20)
+        assert house.receivers["desk"].wait_for(2, 90)
         first.send_signal(signal.SIGKILL)
         first.wait()
         second = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
