@@ -91,7 +91,7 @@ class Live:
             self._await_last_tick()
         finally:
             worker.terminate()
-            worker.wait(20)
+            worker.wait(60)
 
     def _await_last_tick(self) -> None:
         """Until the group's offsets say that all of the log has been folded."""

@@ -340,7 +340,7 @@ def test_the_command_sinks_until_sigterm_and_has_then_flushed(fresh_topics, tmp_
         time.sleep(1.5)
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == "sink stopped: 30 rows, 0 dead letters\n"
-        assert process.wait(20) == 0
+        assert process.wait(90) == 0
     assert unread(fresh_topics) == 0
     with open_warehouse(f"chdb://{tmp_path / 'warehouse'}") as warehouse:
         assert count(warehouse, "pain_daily") == 30

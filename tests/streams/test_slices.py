@@ -51,7 +51,7 @@ async def consuming(bootstrap, folder, group, take):
     app.agent(app.topic(EVENTS, key_type=bytes, value_type=bytes, value_serializer="raw"), name="take")(agent)
     starting = asyncio.create_task(app.start())
     try:
-        await asyncio.wait_for(assigned.wait(), 20)
+        await asyncio.wait_for(assigned.wait(), 60)
         yield app.consumer
     finally:
         starting.cancel()

@@ -63,7 +63,7 @@ def test_the_worker_makes_the_rows_that_the_embedded_fold_makes(workers):
     assert "worker ready: motion 0-3, patient 0-3; group rtm-1" in told
     begun = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert worker.wait(60) == 0
     assert time.monotonic() - begun < 5
     assert workers.log(0).read_text() == told
 
@@ -161,7 +161,7 @@ def test_a_worker_that_is_fenced_says_so_and_asks_to_be_started_anew(workers):
 
     asyncio.run(take_over())
     send(workers.bootstrap, facts)
-    assert worker.wait(20) == 75
+    assert worker.wait(60) == 75
     told = workers.log(0).read_text().splitlines()[1:]
     assert told == [f"rtm: {EVENTS.name}, partition {home}, offset 0: fenced, another worker has taken the partition over; this one stops"]
 

@@ -39,7 +39,7 @@ def test_a_worker_on_wall_time_writes_each_instant_once_and_no_flood_after_it_wa
         worker.send_signal(signal.SIGCONT)
         time.sleep(2.5)
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(10) == 0
+        assert worker.wait(60) == 0
     finally:
         workers.stop()
     for topic in (SENSOR.name, EVENTS.name):
