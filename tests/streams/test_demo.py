@@ -6,7 +6,6 @@ import json
 import shlex
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ from schemas.codecs import decode_line, read_lines
 pytestmark = pytest.mark.slow
 
 RTM = (sys.executable, "-c", "from streams.cli import main; main()")
-SECONDS = 60
 
 
 def rtm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -31,11 +29,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def outcome(home: Path) -> dict[str, Any]:
-    began = time.monotonic()
     done = rtm("demo", "--json", folder=home)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert time.monotonic() - began < SECONDS
     return json.loads(done.stdout)
 
 
