@@ -2,16 +2,14 @@
 
 import pytest
 
-from streams.topics import admin, declare
+from streams.topics import declare
+from tests.conftest import empty
 from tests.contract.runtimes import GROUP, PARTITIONS, Embedded, Live
 
 
 @pytest.fixture(scope="session")
 def live(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Live:
-    with admin(kafka) as client:
-        topics = [name for name in client.list_topics() if not name.startswith("__")]
-        if topics:
-            client.delete_topics(topics)
+    empty(kafka)
     assert not declare(kafka, partitions=PARTITIONS, group=GROUP, generation=1).differences
     return Live(kafka, tmp_path_factory.mktemp("contract"))
 

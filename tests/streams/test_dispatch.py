@@ -89,11 +89,13 @@ def dispatching(settings, endpoints):
     thread.start()
     try:
         assert ready.wait(90)
+        assert failed == []
         yield said
     finally:
         stop.set()
         thread.join()
-    assert failed == []
+        if failed:
+            raise failed[0]
 
 
 def rows(bootstrap):
