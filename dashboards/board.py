@@ -1,6 +1,6 @@
 """The embedded board: every panel's rows, asked for once, and one page that shows them.
 
-In: a way to ask the warehouse (`streams.warehouse.Warehouse.query` is one), nothing else: the time is the data's own, the newest
+In: a way to ask the warehouse (`streams.warehouse.connection.Warehouse.query` is one), nothing else: the time is the data's own, the newest
 `issued_at`. Out: the HTML of a page that needs no network. A patient panel is asked once for all patients, not once each.
 """
 
@@ -39,7 +39,7 @@ FROM (
 
 
 class Answer(Protocol):
-    """What a query gives: `streams.warehouse.Result`."""
+    """What a query gives: `streams.warehouse.connection.Result`."""
 
     @property
     def columns(self) -> Sequence[str]:

@@ -1,1 +1,1 @@
-"""Where it runs: replay, warehouse, command line; later Kafka and Faust. Wires and moves bytes."""
+"""Where it runs: replay, Kafka, worker, sink, dispatcher, warehouse, command line. Wires and moves bytes."""

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 from dashboards.board import render
-from streams.warehouse_dsn import WarehouseError
+from streams.warehouse.dsn import WarehouseError
 
 if TYPE_CHECKING:
-    from streams.warehouse import Warehouse
+    from streams.warehouse.connection import Warehouse
 
 HOST = "127.0.0.1"
 FRESH_S = 5.0

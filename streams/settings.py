@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.policy import Policy
 from schemas.topics import PARTITIONS
-from streams.kafka_jars import default_jars
+from streams.kafka.jars import default_jars
 
 MEBIBYTE = 1 << 20
 

@@ -18,22 +18,23 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streams import generations, kafka_server
 from streams.board_http import BoardServer
-from streams.chdb_http import ChdbServer, serve
-from streams.kafka_jars import KafkaError
-from streams.live_sink import LiveSink
-from streams.migrations import migrate
+from streams.kafka import server as kafka_server
+from streams.kafka.jars import KafkaError
+from streams.kafka.topics import admin, declare
+from streams.live_sink.consumer import LiveSink
 from streams.supervisor import Child, Component, Opened, StartError, Supervisor, Tell, Threaded, leashed, stopped_by_signals
-from streams.topics import admin, declare
-from streams.warehouse import open_warehouse
+from streams.warehouse import generations
+from streams.warehouse.chdb_http import ChdbServer, serve
+from streams.warehouse.connection import open_warehouse
+from streams.warehouse.migrations import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from streams.settings import Settings
-    from streams.warehouse import Warehouse
+    from streams.warehouse.connection import Warehouse
 
 HTTP_PORT, BOARD_PORT = 8123, 8124
 ROUTES = "routes.toml"

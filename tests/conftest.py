@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from streams import kafka_server
-from streams.kafka_jars import KafkaError
-from streams.topics import admin, declare
+from streams.kafka import server as kafka_server
+from streams.kafka.jars import KafkaError
+from streams.kafka.topics import admin, declare
 
 REQUIRED = os.environ.get("RTM_REQUIRE_KAFKA") == "1"
 

@@ -111,13 +111,13 @@ def _known_failures() -> tuple[type[Exception], ...]:
     known: list[type[Exception]] = [OSError]
     for module, name in (
         ("streams.settings", "SettingsError"),
-        ("streams.reading", "ReadError"),
-        ("streams.replay", "ReplayError"),
-        ("streams.warehouse", "WarehouseError"),
-        ("streams.kafka_jars", "KafkaError"),
-        ("streams.send_journal", "JournalError"),
-        ("streams.tick_gate", "TickError"),
-        ("streams.dispatch", "DispatchError"),
+        ("streams.replay.reading", "ReadError"),
+        ("streams.replay.files", "ReplayError"),
+        ("streams.warehouse.connection", "WarehouseError"),
+        ("streams.kafka.jars", "KafkaError"),
+        ("streams.send.journal", "JournalError"),
+        ("streams.send.tick_gate", "TickError"),
+        ("streams.dispatch.dispatcher", "DispatchError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

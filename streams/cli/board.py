@@ -11,7 +11,7 @@ import click
 
 from dashboards.board import render
 from streams.cli.warehouse_option import WrongUse, warehouse_option
-from streams.warehouse import open_warehouse
+from streams.warehouse.connection import open_warehouse
 
 
 @click.command()

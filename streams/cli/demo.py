@@ -53,7 +53,7 @@ def _live(folder: Path, *, as_json: bool, quiet: bool) -> int:
     from streams.demo.live import LiveDemoError, run_live_demo  # noqa: PLC0415 - the help needs none of it
     from streams.demo.recordings import NoRecordingsError  # noqa: PLC0415
     from streams.demo.running import RunningError  # noqa: PLC0415
-    from streams.kafka_jars import KafkaError  # noqa: PLC0415
+    from streams.kafka.jars import KafkaError  # noqa: PLC0415
     from streams.progress import terminal_progress  # noqa: PLC0415
     from streams.up import UpError  # noqa: PLC0415
 

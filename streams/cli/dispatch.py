@@ -1,4 +1,4 @@
-"""`rtm dispatch`: the command line around `streams.dispatch`."""
+"""`rtm dispatch`: the command line around `streams.dispatch.dispatcher`."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def dispatch() -> int:
       rtm dispatch
       RTM_ROUTES=/etc/rtm/routes.toml rtm dispatch
     """
-    from streams.dispatch import Dispatcher  # noqa: PLC0415 - the help needs none of it
-    from streams.routes import RoutesError, load_routes  # noqa: PLC0415
+    from streams.dispatch.dispatcher import Dispatcher  # noqa: PLC0415 - the help needs none of it
+    from streams.dispatch.routes import RoutesError, load_routes  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()

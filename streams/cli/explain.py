@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from processors.explain import Explanation
     from processors.explain_facts import Story, Told
     from schemas.facts import Fact
-    from streams.warehouse import Warehouse
+    from streams.warehouse.connection import Warehouse
 
 MOST = 12
 """So many facts are shown of a list; --json has them all."""
@@ -78,7 +78,7 @@ def explain(patient: str, date: str, table: str | None, warehouse: str, *, as_js
     from processors.explain import EXPLAINED, NothingKnownError  # noqa: PLC0415
     from processors.explain import explain as explained  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
-    from streams.warehouse import WarehouseError, open_warehouse  # noqa: PLC0415
+    from streams.warehouse.connection import WarehouseError, open_warehouse  # noqa: PLC0415
 
     try:
         day = parse_day(date)

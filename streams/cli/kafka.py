@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import orjson
 
-from streams import kafka_server
+from streams.kafka import server as kafka_server
 from streams.settings import load_settings
 
 FOLDER = click.option(

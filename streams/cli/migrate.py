@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from streams.cli.warehouse_option import warehouse_option
-from streams.migrations import migrate as apply_migrations
-from streams.warehouse import WarehouseError, open_warehouse
+from streams.warehouse.connection import WarehouseError, open_warehouse
+from streams.warehouse.migrations import migrate as apply_migrations
 
 
 @click.command()

@@ -15,8 +15,8 @@ from processors.policy import Policy
 from schemas.instants import format_instant
 from streams.cli.board import write_page
 from streams.cli.warehouse_option import WrongUse
-from streams.motion_file import About, RecordingError, read_recording
-from streams.motion_plot import HEADINGS, plot, rep_rows
+from streams.recording.file import About, RecordingError, read_recording
+from streams.recording.plot import HEADINGS, plot, rep_rows
 
 
 def _calibration(path: Path | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""`rtm replay`: the command line around `streams.replay`."""
+"""`rtm replay`: the command line around `streams.replay.files`."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def replay(
     if log is not None and as_of is not None:
         raise click.UsageError("--as-of goes with FILES: a log ends with the last tick in it")
     from streams.progress import terminal_progress  # noqa: PLC0415 - the help needs none of it
-    from streams.replay import replay as run_replay  # noqa: PLC0415
+    from streams.replay.files import replay as run_replay  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
-    from streams.warehouse import open_warehouse  # noqa: PLC0415
+    from streams.warehouse.connection import open_warehouse  # noqa: PLC0415
 
     settings = load_settings()
     policy, max_record = settings.policy(), settings.max_record
@@ -69,7 +69,7 @@ def replay(
         if address is None:
             summary = run_replay(files, opened, policy=policy, as_of=as_of, max_record=max_record, force=force, progress=progress)
         else:
-            from streams.replay_log import replay_log  # noqa: PLC0415
+            from streams.replay.log import replay_log  # noqa: PLC0415
 
             summary = replay_log(address, opened, policy=policy, max_record=max_record, force=force, progress=progress)
     click.echo(orjson.dumps(summary.to_json()).decode() if as_json else summary.to_text())
@@ -77,7 +77,7 @@ def replay(
 
 
 def _address(source: str) -> str:
-    from streams.replay_log import parse_source  # noqa: PLC0415
+    from streams.replay.log import parse_source  # noqa: PLC0415
 
     try:
         return parse_source(source)

@@ -1,4 +1,4 @@
-"""`rtm send`: the command line around `streams.send`."""
+"""`rtm send`: the command line around `streams.send.sender`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def send(files: tuple[Path, ...], journal: Path | None, as_of: int | None, *, ag
       RTM_CLOCK=log RTM_TICK_S=900 rtm send course.jsonl --as-of 2026-03-01T00:00:00Z
     """
     from streams.progress import terminal_progress  # noqa: PLC0415 - the help needs none of it
-    from streams.send import send as run_send  # noqa: PLC0415
+    from streams.send.sender import send as run_send  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()

@@ -1,4 +1,4 @@
-"""`rtm sink`: the command line around `streams.live_sink`."""
+"""`rtm sink`: the command line around `streams.live_sink.consumer`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def sink(warehouse: str) -> int:
       rtm sink
       RTM_KAFKA=broker:9092 rtm sink --warehouse clickhouse://rtm:secret@db:8123/rtm
     """
-    from streams.live_sink import LiveSink  # noqa: PLC0415 - the help needs none of it
+    from streams.live_sink.consumer import LiveSink  # noqa: PLC0415 - the help needs none of it
     from streams.settings import load_settings  # noqa: PLC0415
-    from streams.warehouse import open_warehouse  # noqa: PLC0415
+    from streams.warehouse.connection import open_warehouse  # noqa: PLC0415
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,8 +13,8 @@ import orjson
 from rich.cells import cell_len, set_cell_size
 
 from streams.cli.warehouse_option import WrongUse, warehouse_option
-from streams.migrations import split_statements
-from streams.warehouse import Result, WarehouseError, open_warehouse
+from streams.warehouse.connection import Result, WarehouseError, open_warehouse
+from streams.warehouse.migrations import split_statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

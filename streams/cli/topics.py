@@ -7,8 +7,8 @@ import logging
 import click
 import orjson
 
+from streams.kafka.topics import Declared, declare
 from streams.settings import load_settings
-from streams.topics import Declared, declare
 
 
 @click.command()

@@ -32,7 +32,7 @@ def up(folder: Path, port_http: int, port_board: int, port_kafka: int | None) ->
       rtm up --folder /tmp/clinic --port-http 8130 --port-board 8131
       rtm sql --warehouse chdb://$PWD/.rtm/up/warehouse "SELECT * FROM alerts"
     """
-    from streams.kafka_jars import KafkaError  # noqa: PLC0415 - the help needs none of it
+    from streams.kafka.jars import KafkaError  # noqa: PLC0415 - the help needs none of it
     from streams.settings import load_settings  # noqa: PLC0415
     from streams.supervisor import StartError  # noqa: PLC0415
     from streams.up import Places, UpError, run_up  # noqa: PLC0415

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from streams.settings import default_warehouse
-from streams.warehouse_dsn import WarehouseError, parse_dsn
+from streams.warehouse.dsn import WarehouseError, parse_dsn
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

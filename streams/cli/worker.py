@@ -1,4 +1,4 @@
-"""`rtm worker`: the command line around `streams.worker`."""
+"""`rtm worker`: the command line around `streams.worker.worker`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def worker() -> int:
       RTM_KAFKA=broker:9092 RTM_CLOCK=log rtm worker
     """
     from streams.settings import load_settings  # noqa: PLC0415 - the help needs none of it
-    from streams.worker import WorkerError, run_worker  # noqa: PLC0415
+    from streams.worker.worker import WorkerError, run_worker  # noqa: PLC0415
 
     try:
         run_worker(load_settings(), click.echo)

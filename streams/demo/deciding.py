@@ -13,11 +13,11 @@ from schemas.codecs import encode_kafka, make_fact
 from schemas.instants import DAY_SECONDS, SECOND
 from schemas.topics import EVENTS
 from streams.demo.running import Running, write_routes
-from streams.kafka_writing import Writer, topics_there
-from streams.outgoing import Outgoing
-from streams.placement import partition_of
-from streams.receiver import Receiver, new_secret
-from streams.warehouse import open_warehouse
+from streams.dispatch.receiver import Receiver, new_secret
+from streams.kafka.outgoing import Outgoing
+from streams.kafka.placement import partition_of
+from streams.kafka.writing import Writer, topics_there
+from streams.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

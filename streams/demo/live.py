@@ -20,8 +20,6 @@ import orjson
 
 from processors.policy import Policy
 from schemas.topics import ALERTS, DEAD_LETTERS, DELIVERIES, EVENTS, METRICS, SENSOR
-from streams import kafka_server
-from streams.compare import ORDER_TABLES, Compared, compare_rows, compare_tables, read_dead_letters, read_table, read_tables
 from streams.demo.cohort import EVENTS_FILE, write_cohort
 from streams.demo.deciding import time_the_delivery
 from streams.demo.diary import AS_OF
@@ -29,13 +27,15 @@ from streams.demo.quiet import Quiet, Reading
 from streams.demo.recordings import read_recordings
 from streams.demo.run import TICK_S
 from streams.demo.running import Running, write_routes
-from streams.receiver import Receiver, new_secret
-from streams.replay import replay
-from streams.replay_log import replay_log
-from streams.send import send
+from streams.dispatch.receiver import Receiver, new_secret
+from streams.kafka import server as kafka_server
+from streams.replay.files import replay
+from streams.replay.log import replay_log
+from streams.send.sender import send
 from streams.settings import Settings
 from streams.up import held
-from streams.warehouse import open_warehouse
+from streams.warehouse.compare import ORDER_TABLES, Compared, compare_rows, compare_tables, read_dead_letters, read_table, read_tables
+from streams.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from streams.demo.recordings import Recording
-    from streams.summary import Summary
-    from streams.warehouse import Warehouse
+    from streams.replay.summary import Summary
+    from streams.warehouse.connection import Warehouse
 
 COUNTED = """
 SELECT session_id, toInt64(sum(reps)) AS reps FROM sessions

@@ -15,8 +15,8 @@ from streams.demo.cohort import EVENTS_FILE, write_cohort
 from streams.demo.diary import AS_OF
 from streams.demo.outcome import Outcome, Places, read_outcome
 from streams.demo.recordings import read_recordings
-from streams.replay import replay
-from streams.warehouse import open_warehouse
+from streams.replay.files import replay
+from streams.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,10 +17,10 @@ import orjson
 from schemas.codecs import LineWriter, open_writer
 from schemas.instants import DAY_SECONDS, SECOND, format_day, format_instant
 from streams.progress import Progress, Silent
+from streams.replay.sorting import Sorter
 from streams.simulate.faults import befall
 from streams.simulate.life import Frame, Life
 from streams.simulate.telling import live
-from streams.sorting import Sorter
 
 WHOLE_DAY = DAY_SECONDS * SECOND
 

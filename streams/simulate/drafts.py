@@ -1,7 +1,7 @@
 """Drafts of events, and the lines they become. What a patient's life tells is held as drafts until every fault has had its turn.
 
 A draft's data holds instants as integers (ns) so that a fault can move them; `line` writes them as text. The lines are made without the
-models' validation, which would cost more than all the rest: `tests/streams/test_simulate.py` validates them.
+models' validation, which would cost more than all the rest: `tests/streams/simulate/test_simulate.py` validates them.
 """
 
 from __future__ import annotations

@@ -21,14 +21,14 @@ import orjson
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.codecs import decode_line, encode_kafka
-from streams import kafka_server
-from streams.kafka_writing import Writer, hush
-from streams.outgoing import Outgoing, tick_record
-from streams.placement import partition_of
-from streams.slices import SLICE_RECORDS, SliceTransport
+from streams.kafka import server as kafka_server
+from streams.kafka.outgoing import Outgoing, tick_record
+from streams.kafka.placement import partition_of
+from streams.kafka.topics import declare
+from streams.kafka.writing import Writer, hush
+from streams.replay.ticks import Clock, grid_after
 from streams.supervisor import leashed
-from streams.ticks import Clock, grid_after
-from streams.topics import declare
+from streams.worker.slices import SLICE_RECORDS, SliceTransport
 
 sys.path.insert(0, str(Path(__file__).parent))
 from replay import TICK_S, enrolment, reports

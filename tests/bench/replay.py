@@ -102,16 +102,16 @@ class Stages:
 
 def watch_stages() -> Stages:
     """The stages of a replay; `sink` holds `insert`, and `main` all but the sink's thread."""
-    import streams.replay
+    import streams.replay.files
     from processors.issue import Issue
     from processors.topology import Pipeline
-    from streams.folding import Folding
-    from streams.reading import Reading
-    from streams.sink import RowSink
-    from streams.warehouse import Warehouse
+    from streams.replay.folding import Folding
+    from streams.replay.reading import Reading
+    from streams.warehouse.connection import Warehouse
+    from streams.warehouse.sink import RowSink
 
     stages = Stages()
-    stages.watch(streams.replay, "decode_line", "decode")
+    stages.watch(streams.replay.files, "decode_line", "decode")
     stages.watch(Reading, "survey", "survey")
     stages.watch(Folding, "add", "fold")
     stages.watch(Issue, "run", "rows")
@@ -141,8 +141,8 @@ def shares(stages: Stages, main: float) -> dict[str, float]:
 def measure(path: Path) -> dict[str, Any]:
     """Replay one file in this process into a new warehouse: facts/s, the reference's, the stages' shares, peak memory."""
     from processors.policy import Policy
-    from streams.replay import replay
-    from streams.warehouse import open_warehouse
+    from streams.replay.files import replay
+    from streams.warehouse.connection import open_warehouse
 
     stages = watch_stages()
     with tempfile.TemporaryDirectory(prefix="rtm-bench-") as folder, open_warehouse(f"chdb://{folder}/warehouse") as warehouse:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.topics import declare
+from streams.kafka.topics import declare
 from tests.conftest import empty
 from tests.contract.runtimes import GROUP, PARTITIONS, Embedded, Live
 

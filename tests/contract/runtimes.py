@@ -14,8 +14,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from processors.policy import Policy
 from schemas.codecs import encode_kafka, encode_line
 from schemas.instants import format_instant
-from streams.folding import fold_records
-from streams.placement import partition_of
+from streams.kafka.placement import partition_of
+from streams.replay.folding import fold_records
 from streams.supervisor import leashed
 from tests.contract.cases import AS_OF, CASES, TICK_S, Case, Told, current
 

@@ -3,10 +3,10 @@
 import pytest
 
 from schemas.instants import parse_instant
-from streams.compare import ORDER_TABLES, read_dead_letters, read_tables
-from streams.replay import ReplayError
-from streams.replay_log import parse_source, replay_log
-from streams.warehouse import open_warehouse
+from streams.replay.files import ReplayError
+from streams.replay.log import parse_source, replay_log
+from streams.warehouse.compare import ORDER_TABLES, read_dead_letters, read_tables
+from streams.warehouse.connection import open_warehouse
 from tests.contract.cases import CASES
 from tests.contract.runtimes import POLICY, Live
 

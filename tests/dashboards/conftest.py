@@ -10,9 +10,9 @@ import pytest
 from dashboards.board import read_about, render
 from dashboards.macros import expand
 from dashboards.panels import PANELS
-from streams import generations
-from streams.migrations import migrate
-from streams.warehouse import Result, open_warehouse
+from streams.warehouse import generations
+from streams.warehouse.connection import Result, open_warehouse
+from streams.warehouse.migrations import migrate
 from tests.dashboards import cohort
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from dashboards.board import PanelError, read_panel
 from dashboards.panels import PANELS
-from streams.warehouse import Result
+from streams.warehouse.connection import Result
 from tests.dashboards.conftest import HOSTILE
 
 VOID = {"meta", "link", "br", "img", "input", "path", "circle", "wbr", "hr"}

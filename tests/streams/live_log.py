@@ -20,8 +20,8 @@ from schemas.events import CHUNK
 from schemas.facts import Fact
 from schemas.instants import SECOND, format_instant, parse_instant
 from schemas.topics import EVENTS, SENSOR
-from streams.folding import fold_records
-from streams.outgoing import tick_record
+from streams.kafka.outgoing import tick_record
+from streams.replay.folding import fold_records
 
 DAY = 86_400 * SECOND
 BEGIN = parse_instant("2026-03-02T00:00:00Z")
@@ -152,7 +152,7 @@ def wait_for_tick(bootstrap: str, now: int, partitions: int = 4, seconds: float 
 
 def _tick(record: Any) -> int:
     from processors.shelf import unpack
-    from streams.changelog import Progress
+    from streams.worker.changelog import Progress
 
     return unpack(record.value, Progress).tick
 

@@ -13,10 +13,10 @@ import clickhouse_connect
 import pytest
 
 from streams.demo.running import Running, RunningError
+from streams.kafka.topics import admin
 from streams.supervisor import leashed
-from streams.topics import admin
 from streams.up import live_generation
-from streams.warehouse import open_warehouse
+from streams.warehouse.connection import open_warehouse
 
 STOPPED_WITHIN_S = 20
 

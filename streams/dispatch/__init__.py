@@ -1,0 +1,1 @@
+"""From an alert's change to a delivered webhook."""

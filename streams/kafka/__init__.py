@@ -1,0 +1,1 @@
+"""Kafka: a broker of our own, topics, where a record lies, and writing from outside the worker."""

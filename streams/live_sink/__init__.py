@@ -1,0 +1,1 @@
+"""Rows from Kafka into the warehouse."""

@@ -1,0 +1,272 @@
+"""`rtm sink`: rows, raw samples, dead letters and deliveries from Kafka into the warehouse, in large batches of raw JSON Lines.
+
+    Kafka ─▶ poll ─▶ batch in hand ─▶ batch under way (a thread) ─▶ warehouse
+                        ▲ full: reading is held, the group is kept      └▶ then its offsets are committed
+
+Offsets are committed only when all that was read before them is in the warehouse, in the order in which it was read; nothing that was
+read is ever dropped. So a committed offset means, whoever committed it, that all before it is in, also while partitions move from sink to
+sink. Who is killed in between has it inserted again by the next: a row of the same key and revision replaces itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, TopicPartition
+from kafka.errors import CommitFailedError
+from kafka.errors import KafkaError as ClientError
+
+from schemas.topics import DEAD_LETTERS
+from streams.kafka.jars import KafkaError
+from streams.kafka.outgoing import Outgoing, dead_letter_record
+from streams.kafka.writing import Writer, topics_there
+from streams.live_sink.outlet import Outlet, OutletStoppedError
+from streams.live_sink.records import TOPICS, Piece, UnusableRecordError, piece_of
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+
+    from streams.settings import Settings
+    from streams.warehouse.connection import Warehouse
+
+POLL_MS = 100
+POLL_RECORDS = 5_000
+FETCH_BYTES = 8 << 20
+COMMIT_MS = 10_000
+METADATA_MS = 10_000
+STOP_S = 10.0
+"""How long the batches in hand may still take when the end was asked for."""
+LONGEST_ERROR = 300
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What was read and is not under way yet: pieces by table, what is to be buried, and the offsets that are done with it."""
+
+    pieces: dict[str, list[Piece]] = field(default_factory=dict)
+    unusable: list[tuple[Any, str]] = field(default_factory=list)
+    offsets: dict[TopicPartition, int] = field(default_factory=dict)
+    rows: int = 0
+    bytes: int = 0
+    since: float = 0.0
+
+
+class LiveSink:
+    """One sink, from its start to its end. Several share the partitions, by their group.
+
+    `warehouse` is one that is open, and stays so, or opens it. `say` takes a line where something changes; `ready` the line that it is
+    ready.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        warehouse: Warehouse | Callable[[], Warehouse],
+        *,
+        say: Callable[[str], None] = click.echo,
+        ready: Callable[[str], None] | None = None,
+    ) -> None:
+        self.group = f"{settings.group}-{settings.generation}-sink"
+        self.rows = self.buried = 0
+        self._settings, self._say, self._ready = settings, say, ready
+        self._outlet = Outlet(warehouse, settings.generation, f"group {settings.group}", say)
+        self._batch = _Batch()
+        self._under_way: tuple[_Batch, Future[None]] | None = None
+        self._done: dict[TopicPartition, int] = {}
+        self._writer: Writer | None = None
+        self._lagging = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Sink until `stop` is set; what is in hand is then inserted and committed, if the warehouse takes it.
+
+        Raises KafkaError when the broker can't be reached or lacks a topic, WarehouseError when the warehouse can't be used.
+        """
+        topics = topics_there(self._settings.kafka, TOPICS)
+        self._dead_letter_partitions = topics[DEAD_LETTERS.name].partitions
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._close)
+            self._inserter = stack.enter_context(ThreadPoolExecutor(1, "sink"))
+            stack.callback(self._outlet.hurry)
+            try:
+                self._consumer = self._open_consumer()
+                stack.callback(self._consumer.close, autocommit=False, timeout_ms=COMMIT_MS)
+                preparing = self._inserter.submit(self._outlet.prepare)
+                while not stop.is_set():
+                    if preparing.done():
+                        preparing.result()
+                    self._step(prepared=preparing.done())
+                if preparing.done():
+                    self._finish()
+            except ClientError as error:
+                raise KafkaError(f"Kafka at {self._settings.kafka} went away ({type(error).__name__}): start rtm sink again") from None
+
+    @property
+    def rows_in_hand(self) -> int:
+        """Rows that are read and not under way to the warehouse."""
+        return self._batch.rows
+
+    # -- start and end ---------------------------------------------------------------------------------------------------------------
+
+    def _open_consumer(self) -> Any:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._settings.kafka.split(","),
+            client_id="rtm-sink",
+            group_id=self.group,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            allow_auto_create_topics=False,
+            fetch_max_wait_ms=POLL_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_poll_records=POLL_RECORDS,
+            session_timeout_ms=max(6_000, self._settings.worker_timeout_s * 1000),
+            heartbeat_interval_ms=1_000,
+            bootstrap_timeout_ms=5_000,
+            metadata_max_age_ms=METADATA_MS,
+        )
+        while not all(consumer.partitions_for_topic(topic) for topic in TOPICS):  # just made: `topics_there` has seen them
+            time.sleep(POLL_MS / 1000)
+        consumer.subscribe(list(TOPICS), listener=_Rebalance(self._gained))
+        return consumer
+
+    def _close(self) -> None:
+        self._outlet.close()
+        if self._writer is not None:
+            self._writer.__exit__()
+
+    def _finish(self) -> None:
+        """Insert and commit what is in hand; what can't be done by then is read again by the next sink."""
+        deadline = time.monotonic() + STOP_S
+        while self._under_way is not None or self._batch.offsets:
+            if self._under_way is None:
+                self._begin()
+            assert self._under_way is not None  # noqa: S101 - for the type checker
+            wait([self._under_way[1]], timeout=max(0.0, deadline - time.monotonic()))
+            if not self._under_way[1].done():
+                self._outlet.hurry()
+                wait([self._under_way[1]])
+            if not self._land():
+                break
+        self._commit()
+
+    def _gained(self, gained: Iterable[TopicPartition]) -> None:
+        if self._ready is not None:
+            self._ready(f"sink ready: {len(list(gained))} partitions, group {self.group}")
+            self._ready = None
+
+    # -- a step ----------------------------------------------------------------------------------------------------------------------
+
+    def _step(self, *, prepared: bool) -> None:
+        """Read what has come; commit what has landed; send the batch on when it is due."""
+        self._hold()
+        for records in self._consumer.poll(timeout_ms=POLL_MS).values():
+            for record in records:
+                self._take(record)
+        if self._under_way is not None and self._under_way[1].done():
+            self._land()
+        if prepared and self._under_way is None and self._due():
+            self._begin()
+        self._commit()
+
+    def _hold(self) -> None:
+        """Hold the reading while the batch in hand is full; polling goes on, so that the group keeps us."""
+        assigned, paused = self._consumer.assignment(), self._consumer.paused()
+        if self._full():
+            if waiting := assigned - paused:
+                self._consumer.pause(*waiting)
+        elif paused:
+            self._consumer.resume(*paused)
+
+    def _full(self) -> bool:
+        return self._batch.rows >= self._settings.sink_rows or self._batch.bytes >= self._settings.sink_bytes
+
+    def _due(self) -> bool:
+        return bool(self._batch.offsets) and (self._full() or time.monotonic() - self._batch.since >= self._settings.sink_age_s)
+
+    def _take(self, record: Any) -> None:
+        batch = self._batch
+        if not batch.offsets:
+            batch.since = time.monotonic()
+        batch.offsets[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        try:
+            piece = piece_of(record, self._settings.generation)
+        except Exception as error:
+            told = str(error) if isinstance(error, UnusableRecordError) else f"reading it failed with {type(error).__name__}"
+            batch.unusable.append((record, told))
+            batch.bytes += len(record.value or b"")
+            return
+        if piece is not None:
+            batch.pieces.setdefault(piece.table, []).append(piece)
+            batch.rows += piece.rows
+            batch.bytes += len(piece.lines)
+
+    def _begin(self) -> None:
+        batch, self._batch = self._batch, _Batch()
+        self._under_way = batch, self._inserter.submit(self._write, batch)
+
+    def _write(self, batch: _Batch) -> None:
+        for record, error in batch.unusable:
+            self._bury(record, error)
+        self.rows += self._outlet.write(batch.pieces, lambda piece, error: self._bury(piece.record, error))
+
+    def _land(self) -> bool:
+        """The batch under way has ended: its offsets may be committed, unless it was given up. Raises what went wrong with it."""
+        assert self._under_way is not None  # noqa: S101 - for the type checker
+        batch, future = self._under_way
+        self._under_way = None
+        try:
+            future.result()
+        except OutletStoppedError:
+            return False
+        self._done |= batch.offsets
+        return True
+
+    def _bury(self, record: Any, error: str) -> None:
+        """A record that the warehouse can't read is a dead letter, `unparsable`, by its place; it comes back by its topic as a row."""
+        if self._writer is None:
+            self._writer = Writer(self._settings.kafka, "rtm-sink")
+        original = Outgoing(record.topic, record.partition, record.key, record.value, list(record.headers))
+        partitions = self._dead_letter_partitions
+        self._writer.write(dead_letter_record(original, record.offset, "unparsable", error[:LONGEST_ERROR], "", time.time_ns(), partitions))
+        self.buried += 1
+        self._say(f"sink: {record.topic}, partition {record.partition}, offset {record.offset} is a dead letter: {error[:LONGEST_ERROR]}")
+
+    def _commit(self) -> None:
+        """Commit what has landed. After a rebalance it may be refused; while the broker is away it is tried again."""
+        if not self._done:
+            return
+        try:
+            self._consumer.commit({place: OffsetAndMetadata(offset, "", -1) for place, offset in self._done.items()}, timeout_ms=COMMIT_MS)
+        except CommitFailedError:  # the partitions have moved: whoever has them reads it again
+            self._done.clear()
+        except ClientError as error:
+            if not error.retriable:
+                raise
+            if not self._lagging:
+                self._lagging = True
+                self._say(f"sink: Kafka does not take offsets ({type(error).__name__}): they are told again, and nothing is lost")
+        else:
+            self._done.clear()
+            if self._lagging:
+                self._lagging = False
+                self._say("sink: Kafka takes offsets again")
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells that partitions come. That they go needs nothing: see the file's head."""
+
+    def __init__(self, gained: Callable[[Iterable[TopicPartition]], None]) -> None:
+        self._gained = gained
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Begin with them; called in kafka-python's own thread, which must not be held up."""
+        self._gained(assigned)
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Let them go."""

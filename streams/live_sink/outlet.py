@@ -1,0 +1,128 @@
+"""Where the sink's batches go: pieces by table in, rows in the warehouse out, however long that takes.
+
+A warehouse that is away, or refuses for reasons of its own, is waited for; a batch that it can't read is cut in halves down to the record
+that is at fault, which is handed back to be buried, and the rest is inserted.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Literal
+
+from streams.warehouse.dsn import WarehouseAwayError, WarehouseError
+from streams.warehouse.generations import adopt
+from streams.warehouse.migrations import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streams.live_sink.records import Piece
+    from streams.warehouse.connection import Warehouse
+
+FIRST_BACKOFF_S = 0.25
+LONGEST_BACKOFF_S = 15.0
+
+AT_FAULT = frozenset(
+    {6, 16, 25, 26, 27, 33, 38, 41, 53, 69, 70, 72, 117, 128, 130, 131, 158, 306, 321, 349, 366, 376, 441, 467, 563, 632, 645, 675, 676}
+)
+"""ClickHouse's errors that are about what is in the rows: CANNOT_PARSE_…, INCORRECT_DATA, TYPE_MISMATCH and the like.
+
+All others (memory, disk, too many parts, a table that is missing, rights) are about the warehouse, and may be mended there.
+"""
+
+
+class OutletStoppedError(Exception):
+    """The end was asked for while the warehouse was waited for: the batch is not in it, or not all of it."""
+
+
+class Outlet:
+    """A warehouse that may be away. One thread writes.
+
+    `warehouse` is one that is open, and stays so, or opens it; `say` takes a line when the warehouse goes away, and when it is back.
+    """
+
+    def __init__(
+        self,
+        warehouse: Warehouse | Callable[[], Warehouse],
+        generation: int,
+        source: str,
+        say: Callable[[str], None],
+        *,
+        first_backoff_s: float = FIRST_BACKOFF_S,
+    ) -> None:
+        self._opens = warehouse if callable(warehouse) else None
+        self._warehouse: Warehouse | None = None if callable(warehouse) else warehouse
+        self._generation, self._source = generation, source
+        self._say = say
+        self._first_backoff_s = first_backoff_s
+        self._away_since: float | None = None
+        self._hurry = threading.Event()
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: what can't be written at once raises OutletStoppedError. From any thread."""
+        self._hurry.set()
+
+    def prepare(self) -> None:
+        """Open the warehouse, make its tables, and have the generation shown. Waits while nothing answers; else WarehouseError."""
+        self._patiently(self._prepare, lambda error: isinstance(error, WarehouseAwayError))
+
+    def write(self, batches: dict[str, list[Piece]], bury: Callable[[Piece, str], None]) -> int:
+        """Insert every piece, by table; `bury` gets those that the warehouse can't read, and why. Returns the rows that went in.
+
+        What goes in twice replaces itself. OutletStoppedError when `hurry` came first.
+        """
+        return sum(self._insert(table, pieces, bury) for table, pieces in batches.items())
+
+    def close(self) -> None:
+        """Close the warehouse, if it was opened here."""
+        if self._opens is not None and self._warehouse is not None:
+            self._warehouse.close()
+            self._warehouse = None
+
+    def _prepare(self) -> None:
+        if self._warehouse is None:
+            assert self._opens is not None  # noqa: S101 - for the type checker
+            self._warehouse = self._opens()
+        migrate(self._warehouse)
+        adopt(self._warehouse, self._generation, "live", self._source)
+
+    def _insert(self, table: str, pieces: Sequence[Piece], bury: Callable[[Piece, str], None]) -> int:
+        warehouse = self._warehouse
+        assert warehouse is not None  # noqa: S101 - prepared first
+        lines = b"".join(piece.lines for piece in pieces)
+        try:
+            self._patiently(lambda: warehouse.insert(table, lines), lambda error: getattr(error, "code", None) not in AT_FAULT)
+        except WarehouseError as error:
+            if len(pieces) == 1:
+                bury(pieces[0], str(error))
+                return 0
+            middle = len(pieces) // 2
+            return self._insert(table, pieces[:middle], bury) + self._insert(table, pieces[middle:], bury)
+        return sum(piece.rows for piece in pieces)
+
+    def _patiently(self, work: Callable[[], None], passes: Callable[[Exception], bool]) -> None:
+        """Do the work, again and again while it fails for reasons that pass, each time later."""
+        delay = self._first_backoff_s
+        while True:
+            try:
+                work()
+            except (WarehouseError, OSError) as error:
+                if not passes(error):
+                    self._change("back")
+                    raise
+                self._change("away", error)
+                if self._hurry.wait(delay):
+                    raise OutletStoppedError from None
+                delay = min(2 * delay, LONGEST_BACKOFF_S)
+            else:
+                self._change("back")
+                return
+
+    def _change(self, state: Literal["away", "back"], error: Exception | None = None) -> None:
+        if state == "away" and self._away_since is None:
+            self._away_since = time.monotonic()
+            self._say(f"sink: the warehouse takes nothing, so it is waited for, and nothing is lost: {error}")
+        elif state == "back" and self._away_since is not None:
+            self._say(f"sink: the warehouse takes rows again, after {time.monotonic() - self._away_since:.1f} s")
+            self._away_since = None

@@ -1,0 +1,127 @@
+"""What the sink takes from Kafka: a record in, a `Piece` of JSON Lines for one table out. No row is parsed.
+
+rtm.metrics.v1, rtm.deliveries.v1   rows as they are, into the table that the header `table` names
+rtm.sensor.v1                       a chunk's raw samples, into chunk_samples; admitted or not, motion says which
+rtm.dead-letters.v1                 what its rtm-* headers say, and the original bytes, into dead_letters
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+import orjson
+
+from processors.processor import DeadLetter
+from schemas.codecs import decode_kafka
+from schemas.events import CHUNK
+from schemas.facts import Reason, Unusable
+from schemas.instants import parse_instant
+from schemas.topics import DEAD_LETTERS, DELIVERIES, METRICS, SENSOR
+from streams.deadletters import Origin, dead_letter_row, samples_values
+from streams.warehouse.dsn import WarehouseError
+from streams.warehouse.tables import base_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOPICS = (METRICS.name, SENSOR.name, DEAD_LETTERS.name, DELIVERIES.name)
+"""What the sink reads."""
+
+_CHUNK = CHUNK.encode()
+_DEFAULT_TABLES = {DELIVERIES.name: "alert_deliveries"}
+_REASONS = frozenset(get_args(Reason))
+
+
+class _Samples(msgspec.Struct):
+    samples: bytes
+
+
+_samples = msgspec.msgpack.Decoder(_Samples).decode
+
+
+class UnusableRecordError(Exception):
+    """The record can't become rows; the message says why, without any of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The rows of one record: the base table, JSON Lines, their number, and the record itself."""
+
+    table: str
+    lines: bytes
+    rows: int
+    record: Any
+
+
+def piece_of(record: Any, generation: int) -> Piece | None:
+    """The rows of one record of `TOPICS`, None where it brings none. UnusableRecordError when it can't be read."""
+    if record.topic == SENSOR.name:
+        return _samples_piece(record)
+    if record.topic == DEAD_LETTERS.name:
+        return _dead_letter_piece(record, generation)
+    if not record.value or record.value.isspace():
+        return None
+    named = dict(record.headers).get("table") or b""
+    table = named.decode("utf-8", "replace") or _DEFAULT_TABLES.get(record.topic, "")
+    try:
+        base = base_table(table)
+    except WarehouseError:
+        raise UnusableRecordError("its header table names no table of the warehouse") from None
+    lines = record.value if record.value.endswith(b"\n") else record.value + b"\n"
+    return Piece(base.name, lines, lines.count(b"\n"), record)
+
+
+def _samples_piece(record: Any) -> Piece | None:
+    """What can't be decoded is motion's to tell."""
+    if not record.value or not record.key or dict(record.headers).get("ce_type") != _CHUNK:
+        return None
+    try:
+        subject = record.key.decode()
+        samples = _samples_of(record)
+    except (UnicodeDecodeError, Unusable):
+        return None
+    values = samples_values(Origin(record.topic, record.partition, record.offset, record.value), subject, samples)
+    return Piece(base_table("chunk_samples").name, orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE), 1, record)
+
+
+def _samples_of(record: Any) -> bytes:
+    """MessagePack's binary `samples`, the form of the contract, without a look at the rest; every other form as motion reads it."""
+    try:
+        return _samples(record.value).samples
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode_kafka(record.key, record.value, record.headers).data.samples  # type: ignore[attr-defined,no-any-return]
+
+
+def _dead_letter_piece(record: Any, generation: int) -> Piece:
+    said = {name: value.decode("utf-8", "replace") for name, value in record.headers if value is not None}
+    try:
+        reason = said["rtm-reason"]
+        origin = Origin(said["rtm-topic"], int(said["rtm-partition"]), int(said["rtm-offset"]), record.value or b"")
+        received = int(said["rtm-received-at"])
+    except (KeyError, ValueError):
+        raise UnusableRecordError("it lacks the headers of a dead letter, or they can't be read") from None
+    if reason not in _REASONS:
+        raise UnusableRecordError("its header rtm-reason is none of the contract's")
+    row = dead_letter_row(
+        origin,
+        DeadLetter(record.offset, reason, said.get("rtm-error", ""), said.get("rtm-event-id", "")),
+        clinic=said.get("ce_clinicid", ""),
+        recorded=_recorded(said),
+        clock=received,
+        generation=generation,
+        position=record.offset,
+    )
+    return Piece(base_table(row.table).name, orjson.dumps(row.values, option=orjson.OPT_APPEND_NEWLINE), 1, record)
+
+
+def _recorded(said: Mapping[str, str]) -> int | None:
+    """The recorded time of the original, ns, where it can be read."""
+    for name in ("ce_recordedtime", "ce_time"):
+        if name in said:
+            try:
+                return parse_instant(said[name])
+            except ValueError:
+                return None
+    return None

@@ -1,0 +1,1 @@
+"""One recording in a file, analysed and drawn."""

@@ -1,0 +1,1 @@
+"""Files of events onto Kafka, resumable, with the ticks of RTM_CLOCK=log."""

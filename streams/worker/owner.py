@@ -1,0 +1,158 @@
+"""One partition that this worker owns: slices in, checkpoints out, one at a time.
+
+    agent ─▶ backlog ─▶ checkpoint ─▶ Kafka
+      ▲ back-pressure: reading is held while the backlog is long
+
+While a checkpoint is on its way the slices behind it are joined, so that many small polls cost one transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from faust.types import TP
+
+from streams.worker.checkpoint import Checkpoint, GivenUp
+from streams.worker.slices import SLICE_RECORDS, Slice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from processors.topology import Stage
+    from streams.worker.checkpoint import Job
+    from streams.worker.slices import SliceConsumer
+
+PIECE_BYTES = 8 << 20
+"""Slices are joined up to SLICE_RECORDS records or this many bytes."""
+BACKLOG_RECORDS = 2 * SLICE_RECORDS
+BACKLOG_BYTES = 16 << 20
+"""A backlog longer than either holds the reading of its partition, until it is empty."""
+STOP_S = 5.0
+"""How long a checkpoint under way may still take when the partition is given up."""
+
+
+class Owner:
+    """Owns a partition from its assignment to its revocation."""
+
+    def __init__(
+        self,
+        job: Job,
+        stage: Stage,
+        partition: int,
+        consumer: SliceConsumer,
+        on_ready: Callable[[Owner], None],
+        on_failure: Callable[[Owner, Exception], None],
+    ) -> None:
+        self.tp = TP(stage.reads, partition)
+        self.stage = stage
+        self.ready = False
+        self.checkpoint = Checkpoint(job, stage, partition)
+        self._consumer = consumer
+        self._on_ready, self._on_failure = on_ready, on_failure
+        self._backlog: deque[Slice] = deque()
+        self._wake = asyncio.Event()
+        self._seek = 0
+        self._tick = self._tick_offered = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, recovering: asyncio.Semaphore) -> None:
+        """Begin to take the partition over; `recovering` bounds how many do so at once."""
+        self._task = asyncio.create_task(self._run(recovering))
+
+    def take(self, piece: Slice) -> None:
+        """Put a slice into the backlog; one that was read before the partition was last opened is dropped: it comes again."""
+        if piece.seek != self._seek:
+            return
+        self._backlog.append(piece)
+        if self._too_long():
+            self._consumer.hold(self.tp)
+        self._wake.set()
+
+    def offer_tick(self, now: int) -> None:
+        """Have the tick of the instant `now` (ns) written, unless it was offered before; of several that wait only the newest is."""
+        if self.ready and now > self._tick_offered:
+            self._tick = self._tick_offered = now
+            self._wake.set()
+
+    async def stop(self) -> None:
+        """Give the partition up: a checkpoint under way may end, what waits is dropped. The next owner reads it again."""
+        self.checkpoint.giving_up = True
+        self._wake.set()
+        if self._task is not None:
+            if not self.ready:
+                self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError):
+                await asyncio.wait_for(self._task, STOP_S)
+        with contextlib.suppress(Exception):
+            await self.checkpoint.stop()
+
+    async def _run(self, recovering: asyncio.Semaphore) -> None:
+        try:
+            async with recovering:
+                await self.checkpoint.start()
+            await self._open()
+            self.ready = True
+            self._on_ready(self)
+            while not self.checkpoint.giving_up:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._work()
+        except GivenUp:
+            pass
+        except Exception as error:
+            if not self.checkpoint.giving_up:
+                self._on_failure(self, error)
+
+    async def _work(self) -> None:
+        """Do all that waits."""
+        while (self._backlog or self._tick) and not self.checkpoint.giving_up:
+            if self._tick:
+                tick, self._tick = self._tick, 0
+                await self.checkpoint.write_tick(tick)
+            if self._backlog and not await self.checkpoint.fold(self._next_piece()):
+                self._backlog.clear()
+                await self._open()
+            if not self._backlog:
+                self._consumer.release(self.tp)
+
+    async def _open(self) -> None:
+        """Read the partition from where the state stands."""
+        self._seek = await self._consumer.open(self.tp, self.checkpoint.next_offset)
+
+    def _too_long(self) -> bool:
+        return sum(len(x.offsets) for x in self._backlog) > BACKLOG_RECORDS or sum(x.size for x in self._backlog) > BACKLOG_BYTES
+
+    def _next_piece(self) -> Slice:
+        """The slices that wait, as one, as far as they follow each other and are not too much."""
+        pieces = [self._backlog.popleft()]
+        records, size = len(pieces[0].offsets), pieces[0].size
+        while self._backlog:
+            after = self._backlog[0]
+            records, size = records + len(after.offsets), size + after.size
+            if after.begin != pieces[-1].end or records > SLICE_RECORDS or size > PIECE_BYTES:
+                break
+            pieces.append(self._backlog.popleft())
+        return join(pieces)
+
+
+def join(pieces: list[Slice]) -> Slice:
+    """Slices that follow each other, as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    first = pieces[0]
+    return Slice(
+        first.topic,
+        first.partition,
+        first.begin,
+        pieces[-1].end,
+        first.seek,
+        list(chain.from_iterable(piece.offsets for piece in pieces)),
+        list(chain.from_iterable(piece.keys for piece in pieces)),
+        list(chain.from_iterable(piece.values for piece in pieces)),
+        list(chain.from_iterable(piece.headers for piece in pieces)),
+        sum(piece.size for piece in pieces),
+    )

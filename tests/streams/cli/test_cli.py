@@ -1,0 +1,149 @@
+"""The command line: help, exit statuses, and one clear line for whatever goes wrong."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+
+from streams.cli import COMMANDS, run
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = [sys.executable, "-c", "from streams.cli import main; main()"]
+
+
+def event(name: str, nrs: float = 3, minute: int = 0) -> bytes:
+    envelope = {"specversion": "1.0", "type": "rtm.report.pain.v1", "source": "/app", "id": name, "subject": "p1"}
+    return orjson.dumps({**envelope, "time": f"2026-03-02T09:{minute % 60:02d}:00Z", "data": {"nrs": nrs}})
+
+
+def write(path: Path, *lines: bytes) -> Path:
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def start(*arguments: object, folder: Path = ROOT, **environment: str) -> subprocess.Popen[str]:
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("RTM_")}
+    return subprocess.Popen(
+        [*PROGRAM, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=folder,
+        env={**settings, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **environment},
+    )
+
+
+def call(*arguments: object, folder: Path = ROOT, **environment: str) -> tuple[int, str, str]:
+    process = start(*arguments, folder=folder, **environment)
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def assert_one_line(err: str) -> None:
+    assert err.startswith("rtm: "), err
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+
+
+def test_the_help_lists_every_command_and_an_example(capsys):
+    assert run(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {name} " in out for name in COMMANDS)
+    assert "rtm replay events.jsonl" in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example(capsys, name):
+    assert run([name, "--help"]) == 0
+    body = capsys.readouterr().out.split("\n", 1)[1]
+    assert f"rtm {name}" in body
+    assert "Example" in body
+
+
+def test_the_help_needs_no_module_of_any_command():
+    loaded = "import sys; from streams.cli import run; run(['--help']); print(sorted(sys.modules), file=sys.stderr)"
+    made = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "'streams.cli'" in made.stderr
+    for heavy in ("chdb", "clickhouse_connect", "numpy", "pydantic", "streams.cli.replay"):
+        assert f"'{heavy}'" not in made.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["replay"], "FILES"),
+        (["replay", "missing.jsonl"], "does not exist"),
+        (["replay", "."], "is a directory"),
+        (["replay", __file__, "--as-of", "yesterday"], "--as-of"),
+        (["replay", __file__, "--warehouse", "mysql://x"], "chdb:///"),
+        (["nothing"], "No such command"),
+        (["replay", "--nothing", __file__], "--nothing"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_2(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert said in err
+
+
+def test_a_bad_setting_is_named_without_its_value(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("RTM_TICK_S", "secret-17")
+    assert run(["replay", str(write(tmp_path / "a.jsonl", event("a"))), "--warehouse", f"chdb://{tmp_path}/w"]) == 2
+    err = capsys.readouterr().err
+    assert_one_line(err)
+    assert "RTM_TICK_S" in err
+    assert "secret-17" not in err
+
+
+def test_a_broken_gzip_file_is_one_line_and_exit_1(tmp_path):
+    status, _, err = call("replay", write(tmp_path / "a.jsonl.gz", b"no gzip"), "--warehouse", f"chdb://{tmp_path}/w")
+    assert status == 1
+    assert_one_line(err)
+    assert "a.jsonl.gz" in err
+
+
+def test_dead_letters_exit_0_and_with_strict_1_and_the_tables_are_complete(tmp_path):
+    file = write(tmp_path / "a.jsonl", event("a"), event("b", nrs=14), b"{")
+    warehouse = f"chdb://{tmp_path}/w"
+    status, out, err = call("replay", file, "--warehouse", warehouse, "--json")
+    summary = orjson.loads(out)
+    assert (status, err) == (0, "")
+    assert summary["dead_letters"] == {"invalid": 1, "unparsable": 1}
+    assert [place["line"] for place in summary["dead_letter_places"]["invalid"]] == [2]
+    assert summary["applied"] == 1
+
+    status, out, _ = call("replay", file, "--strict", "--warehouse", warehouse)
+    assert status == 1
+    assert f"{file}:2" in out
+    status, out, _ = call("sql", "SELECT event_id FROM events", "--json", "--warehouse", warehouse)
+    assert (status, out) == (0, '{"event_id":"a"}\n')
+
+
+def test_the_tables_live_under_the_current_folder_where_no_warehouse_is_named(tmp_path):
+    file = write(tmp_path / "a.jsonl", event("a"))
+    status, out, _ = call("replay", file, folder=tmp_path)
+    assert status == 0
+    assert "facts applied  1" in out
+    assert (tmp_path / ".rtm" / "warehouse").is_dir()
+
+
+def test_ctrl_c_is_one_line_and_exit_130_and_leaves_no_temporary_file(tmp_path):
+    file = write(tmp_path / "big.jsonl", *(event(f"e{number}", minute=-number) for number in range(20_000)))
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    process = start("replay", file, "--warehouse", f"chdb://{tmp_path}/w", TMPDIR=str(scratch))
+    deadline = time.monotonic() + 30
+    while not any(scratch.rglob("*.sqlite")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert_one_line(err.lstrip())  # click ends the terminal's line with ^C first
+    assert list(scratch.iterdir()) == []
