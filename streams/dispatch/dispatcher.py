@@ -28,6 +28,7 @@ from streams.dispatch.recovery import Done, done_since
 from streams.dispatch.webhooks import Sender
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing, dead_letter_record
+from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class Dispatcher:
             metadata_max_age_ms=10_000,
             bootstrap_timeout_ms=5_000,
         )
-        consumer.subscribe([ALERTS.name], listener=_Rebalance(self._gained, self._lost))
+        subscribe(consumer, [ALERTS.name], _Rebalance(self._gained, self._lost))
         return consumer
 
     def _open_lanes(self) -> None:

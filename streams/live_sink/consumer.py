@@ -24,6 +24,7 @@ from kafka.errors import KafkaError as ClientError
 from schemas.topics import DEAD_LETTERS
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing, dead_letter_record
+from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
 from streams.live_sink.outlet import Outlet, OutletStoppedError
 from streams.live_sink.records import TOPICS, Piece, UnusableRecordError, piece_of
@@ -130,9 +131,7 @@ class LiveSink:
             bootstrap_timeout_ms=5_000,
             metadata_max_age_ms=METADATA_MS,
         )
-        while not all(consumer.partitions_for_topic(topic) for topic in TOPICS):  # just made: `topics_there` has seen them
-            time.sleep(POLL_MS / 1000)
-        consumer.subscribe(list(TOPICS), listener=_Rebalance(self._gained))
+        subscribe(consumer, TOPICS, _Rebalance(self._gained))
         return consumer
 
     def _close(self) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import RequestTimedOutError
 
 from schemas.codecs import encode_line, make_fact
 from schemas.events import TICK
@@ -47,7 +48,14 @@ def write_file(path, facts):
 
 
 def records(bootstrap, topic):
-    """Everything committed in a topic, by partition, in order."""
+    """Everything committed in a topic, by partition, in order; asked again where a busy broker didn't answer in time."""
+    for _ in range(5):
+        with suppress(RequestTimedOutError):
+            return _records(bootstrap, topic)
+    raise AssertionError(f"the broker does not answer about {topic}")
+
+
+def _records(bootstrap, topic):
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
     places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
     consumer.assign(places)
