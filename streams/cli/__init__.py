@@ -36,6 +36,7 @@ COMMANDS: dict[str, Entry] = {
     "sql": Entry("see it", "Ask the tables with SQL.", "sql"),
     "explain": Entry("see it", "Why a day's rows say what they say.", "explain"),
     "motion": Entry("see it", "Analyse one recording: repetitions and a picture.", "motion"),
+    "doctor": Entry("see it", "Show every setting, and check all that is needed.", "doctor"),
     "replay": Entry("embedded", "Replay files of events into the tables.", "replay"),
     "simulate": Entry("embedded", "Make a cohort of patients, and the truth about them.", "simulate"),
     "schema": Entry("embedded", "Print the events' JSON Schema or the AsyncAPI document.", "schema"),

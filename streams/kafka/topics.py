@@ -43,11 +43,15 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a declaration came to: every topic with its partitions, those that were made, and what differs on those that were there."""
+    """What a declaration came to: every topic with its partitions, those that were made, and what differs on those that were there.
+
+    `missing` are those that only `compare` leaves unmade.
+    """
 
     partitions: Mapping[str, int]
     made: tuple[str, ...]
     differences: tuple[Difference, ...]
+    missing: tuple[str, ...] = ()
 
 
 def state_topic(group: str, generation: int, stage: Stage) -> str:
@@ -64,24 +68,33 @@ def wanted_topics(group: str, generation: int) -> dict[str, dict[str, str]]:
 
 def declare(bootstrap: str, partitions: int, group: str, generation: int) -> Declared:
     """Make what is missing, compare what is there; KafkaError when the cluster can't be reached or refuses."""
-    wanted = wanted_topics(group, generation)
+    return _declared(bootstrap, partitions, wanted_topics(group, generation), make=True)
+
+
+def compare(bootstrap: str, partitions: int, group: str, generation: int) -> Declared:
+    """Compare what is there, and make nothing; KafkaError when the cluster can't be reached or refuses."""
+    return _declared(bootstrap, partitions, wanted_topics(group, generation), make=False)
+
+
+def _declared(bootstrap: str, partitions: int, wanted: Mapping[str, Mapping[str, str]], *, make: bool) -> Declared:
     with admin(bootstrap) as client:
         found = _partitions(client, list(wanted))
         missing = {name: config for name, config in wanted.items() if name not in found}
-        made = _make(client, partitions, missing) if missing else ()
+        made = _make(client, partitions, missing) if missing and make else ()
         found |= dict.fromkeys(made, partitions)
         beside = [name for name in missing if name not in made]
-        found |= _partitions(client, beside) if beside else {}
-        compared = [name for name in wanted if name not in made]
+        found |= _partitions(client, beside) if beside and make else {}
+        compared = [name for name in wanted if name in found and name not in made]
         settings = _settings(client, compared, wanted) if compared else {}
     differences = [
         difference
         for name in compared
         for difference in _differences(
-            bootstrap, name, wanted[name] | {"partitions": str(partitions)}, settings[name] | {"partitions": str(found[name])}
+            bootstrap, name, {**wanted[name], "partitions": str(partitions)}, settings[name] | {"partitions": str(found[name])}
         )
     ]
-    return Declared({name: found[name] for name in wanted}, made, tuple(differences))
+    there = {name: found[name] for name in wanted if name in found}
+    return Declared(there, made, tuple(differences), tuple(name for name in wanted if name not in there))
 
 
 @contextmanager
