@@ -133,7 +133,9 @@ class MotionProcessor:
             course = self._derive(name, session, course.next_seq, out)
         else:
             insort(session.waiting, seq)
+            out.waiting += 1
         while session.waiting and (session.waiting[0] == course.next_seq or len(session.waiting) > REORDER_CHUNKS):
+            out.waiting -= 1
             self._advance(name, course, session.waiting.pop(0), out)
         if session.last_seq is not None and session.admitted.covers(session.last_seq):
             self._close(name, session, session.newest, out)
@@ -203,6 +205,7 @@ class MotionProcessor:
             raise RuntimeError("an open session has no course")
         for seq in session.waiting:
             self._advance(name, course, seq, out)
+        out.waiting -= len(session.waiting)
         session.waiting = []
         self._finish(name, course, out)
         session.status = "closed"
@@ -236,6 +239,7 @@ class MotionProcessor:
             session = self._sessions.edit(name)
             session.scheduled = None
             if self._store.get(_forgotten_key(subject)) is not None:
+                out.waiting -= len(session.waiting)
                 self._sessions.erase(name)
                 continue
             if self._due(session) <= now:

@@ -65,7 +65,10 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Output:
-    """What folding a batch made. `facts` (and the ticks a stage forwards) go on to the next stage."""
+    """What folding a batch made. `facts` (and the ticks a stage forwards) go on to the next stage.
+
+    `applied` counts the records that are in the state for good; `waiting` how many more of them wait there for one that is missing.
+    """
 
     facts: list[Fact | Tick] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -73,6 +76,7 @@ class Output:
     dead: list[DeadLetter] = field(default_factory=list)
     applied: int = 0
     duplicates: int = 0
+    waiting: int = 0
 
 
 class Processor(Protocol):
