@@ -70,8 +70,15 @@ class MotionProcessor:
             out.applied += 1
         self._sessions.trim()
 
-    def flush(self, out: Output) -> None:
+    waiting = False
+    """A tick leaves nothing to be done."""
+
+    def flush(self, out: Output, *, ticks: bool = True) -> None:
         """Nothing is left for the end of a batch: all that follows from a record is told with it."""
+
+    def work(self, out: Output) -> bool:  # noqa: ARG002 - nothing is ever left
+        """Nothing to do."""
+        return False
 
     def save(self) -> None:
         """Write what changed since the last save to the store."""

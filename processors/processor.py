@@ -5,6 +5,7 @@ knows the time only from ticks, and never does I/O: the same records give the sa
 
     fold(record)   for each record, in order,
     flush()        at the end of a batch: rows are computed once a patient and batch,
+    work()         as often as it likes, where it doesn't want `flush` to do all that ticks left to be done,
     save()         before a checkpoint: what changed goes into the store as bytes.
 """
 
@@ -85,8 +86,15 @@ class Processor(Protocol):
     def fold(self, record: Record, out: Output) -> None:
         """Take one record; what follows at once (facts, dead letters, transitions) is added to `out`."""
 
-    def flush(self, out: Output) -> None:
-        """Add the rows that changed since the last flush to `out`."""
+    def flush(self, out: Output, *, ticks: bool = True) -> None:
+        """Add the rows that changed since the last flush to `out`; without `ticks` what they left to be done stays for `work`."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether ticks left anything to be done."""
+
+    def work(self, out: Output) -> bool:
+        """Do a small part of what ticks left to be done; False when nothing is left."""
 
     def save(self) -> None:
         """Write what changed since the last save to the store."""
