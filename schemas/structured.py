@@ -20,7 +20,12 @@ class _Times(msgspec.Struct):
     recordedtime: Any = None
 
 
+class _Subject(msgspec.Struct):
+    subject: Any = None
+
+
 _TIMES = msgspec.json.Decoder(_Times)
+_SUBJECT = msgspec.json.Decoder(_Subject)
 
 
 def decode_line(line: bytes, max_record: int = MAX_RECORD) -> Fact:
@@ -56,6 +61,15 @@ def decode_envelope(line: bytes) -> tuple[int, int] | None:
         return recorded, parse_instant(said.time)
     except ValueError:
         return recorded, recorded
+
+
+def subject_of(line: bytes) -> bytes:
+    """The subject of a line, to share lines out by patient; empty where it can't be read, so that the line is going to be a dead letter."""
+    try:
+        subject = _SUBJECT.decode(line).subject
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return b""
+    return subject.encode("utf-8", "replace") if isinstance(subject, str) else b""
 
 
 def encode_line(fact: Fact) -> bytes:

@@ -8,16 +8,31 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from processors.processor import Row, revision
 from schemas.instants import format_instant
 
 if TYPE_CHECKING:
-    from processors.processor import DeadLetter
-    from schemas.facts import Fact, Unusable
+    from schemas.facts import Fact
 
 BASE64_MARK = "base64:"
+
+
+class Dead(Protocol):
+    """What is said of a record that can't be used."""
+
+    @property
+    def reason(self) -> str:
+        """The contract's word."""
+
+    @property
+    def error(self) -> str:
+        """What is wrong, without any value of the record."""
+
+    @property
+    def event_id(self) -> str:
+        """The event's id, as far as it could be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +59,7 @@ def payload_bytes(text: str) -> bytes:
     return base64.b64decode(text.removeprefix(BASE64_MARK)) if text.startswith(BASE64_MARK) else text.encode()
 
 
-def dead_letter_row(
-    origin: Origin, dead: Unusable | DeadLetter, *, clinic: str, recorded: int | None, clock: int, generation: int, position: int
-) -> Row:
+def dead_letter_row(origin: Origin, dead: Dead, *, clinic: str, recorded: int | None, clock: int, generation: int, position: int) -> Row:
     """The row of a record that can't be used; `clock` (ns) is the stream's, at which it was read. What was forgotten keeps no payload."""
     received = clock if recorded is None else max(clock, recorded)
     values: dict[str, Any] = {

@@ -33,10 +33,20 @@ class InstantParameter(click.ParamType):
 @click.option("--as-of", type=InstantParameter(), metavar="TIME", help="The last tick; what was recorded after it is left out.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there is any dead letter; the tables are complete all the same.")
 @click.option("--force", is_flag=True, help="Replay even into a warehouse that a live group feeds.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that share the patients.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 def replay(
-    files: tuple[Path, ...], log: str | None, warehouse: str, as_of: int | None, *, strict: bool, force: bool, as_json: bool, quiet: bool
+    files: tuple[Path, ...],
+    log: str | None,
+    warehouse: str,
+    as_of: int | None,
+    *,
+    strict: bool,
+    force: bool,
+    jobs: int,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Replay FILES of events, or the log, into the tables, as a new generation that becomes current when it is complete.
 
@@ -50,13 +60,14 @@ def replay(
     Examples:
       rtm replay events.jsonl
       rtm replay day1.jsonl.gz day2.jsonl.zst --warehouse chdb:///tmp/rtm
+      rtm replay year.jsonl.zst --jobs 4
       rtm replay events.jsonl --as-of 2026-03-01T00:00:00Z --json
       rtm replay --log kafka://127.0.0.1:9092 --warehouse chdb:///tmp/again
     """
     if bool(files) == (log is not None):
         raise click.UsageError("name FILES or --log SOURCE, and not both")
-    if log is not None and as_of is not None:
-        raise click.UsageError("--as-of goes with FILES: a log ends with the last tick in it")
+    if log is not None and (as_of is not None or jobs > 1):
+        raise click.UsageError("--as-of and --jobs go with FILES: a log ends with the last tick in it, and is folded by one process")
     from streams.progress import terminal_progress  # noqa: PLC0415 - the help needs none of it
     from streams.replay.files import replay as run_replay  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
@@ -67,7 +78,9 @@ def replay(
     address = None if log is None else _address(log)
     with open_warehouse(warehouse) as opened, terminal_progress("lines" if address is None else "records", quiet=quiet) as progress:
         if address is None:
-            summary = run_replay(files, opened, policy=policy, as_of=as_of, max_record=max_record, force=force, progress=progress)
+            summary = run_replay(
+                files, opened, policy=policy, as_of=as_of, max_record=max_record, force=force, progress=progress, jobs=jobs
+            )
         else:
             from streams.replay.log import replay_log  # noqa: PLC0415
 

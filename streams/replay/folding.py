@@ -1,11 +1,12 @@
-"""One run of the pipeline in this process: facts in the log's order in; rows, alert transitions and dead letters out, slice by slice.
+"""One run of the pipeline in this process: facts and ticks in the log's order in; rows, alert transitions and dead letters out, by slice.
 
-Nothing here knows of files or of a warehouse: `streams.replay.files` puts those around it, tests and measurements use `fold_records`.
+Nothing here knows of files or of a warehouse: `streams.replay.lane` puts those around it, tests and measurements use `fold_records`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from processors.processor import Output, Record, Tick
@@ -25,25 +26,17 @@ PIECE_ROWS = 8192
 
 
 class Folding:
-    """The pipeline with its clock: makes the ticks, and gives every record and tick its position, from 0."""
+    """The pipeline, its state saved after every so many records."""
 
     def __init__(self, policy: Policy, motion_store: StateStore, patient_store: StateStore) -> None:
-        self.clock = Clock(policy.tick_s)
-        self.position = 0
         self._pipeline = Pipeline(policy, motion_store, patient_store)
         self._out = Output()
-        self._saved = 0
+        self._unsaved = 0
 
-    def add(self, fact: Fact) -> int:
-        """Fold the tick due before the fact, if any, and the fact; the fact's position."""
-        for tick in self.clock.before(fact.recorded):
-            self._fold(tick)
-        return self._fold(fact)
-
-    def end(self, as_of: int) -> None:
-        """Fold the last tick."""
-        for tick in self.clock.at(as_of):
-            self._fold(tick)
+    def fold(self, position: int, item: Fact | Tick) -> None:
+        """Fold one fact or tick, which stands at that position of the log."""
+        self._pipeline.fold(Record(position, item), self._out)
+        self._unsaved += 1
 
     def take(self) -> Output:
         """End the slice: what was made since the last one, rows computed."""
@@ -67,15 +60,9 @@ class Folding:
         return out
 
     def _save(self) -> None:
-        if self.position - self._saved >= SAVE_RECORDS:
+        if self._unsaved >= SAVE_RECORDS:
             self._pipeline.save()
-            self._saved = self.position
-
-    def _fold(self, item: Fact | Tick) -> int:
-        position = self.position
-        self._pipeline.fold(Record(position, item), self._out)
-        self.position += 1
-        return position
+            self._unsaved = 0
 
 
 def fold_records(
@@ -87,23 +74,27 @@ def fold_records(
     patient_store: StateStore | None = None,
     slice_records: int = SLICE_RECORDS,
 ) -> Iterator[Output]:
-    """Fold facts, in the order given, into one `Output` a slice.
+    """Fold facts, in the order given, into one `Output` a slice; facts and ticks have positions from 0.
 
     Facts recorded after `as_of` (ns) are left out; by default it is the newest recorded time, rounded up to the grid of ticks. Without
     stores the state is held in memory. A fact recorded before the one in front of it makes no tick.
     """
     folding = Folding(policy, motion_store or MemoryStore(), patient_store or MemoryStore())
+    clock, positions = Clock(policy.tick_s), count()
     held = 0
     for fact in facts:
         if as_of is not None and fact.recorded > as_of:
             continue
-        folding.add(fact)
+        for tick in clock.before(fact.recorded):
+            folding.fold(next(positions), tick)
+        folding.fold(next(positions), fact)
         held += 1
         if held == slice_records:
             yield folding.take()
             held = 0
-    if as_of is None and folding.clock.newest is not None:
-        as_of = grid_after(folding.clock.newest, policy.tick_s)
+    if as_of is None and clock.newest is not None:
+        as_of = grid_after(clock.newest, policy.tick_s)
     if as_of is not None:
-        folding.end(as_of)
+        for tick in clock.at(as_of):
+            folding.fold(next(positions), tick)
     yield folding.take()

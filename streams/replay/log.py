@@ -29,6 +29,7 @@ from streams.progress import Progress, Silent
 from streams.replay.disk_store import DiskStore
 from streams.replay.files import ReplayError, refuse_live
 from streams.replay.folding import SLICE_RECORDS
+from streams.replay.lane import Made, tell
 from streams.replay.summary import Place, Summary
 from streams.warehouse import generations
 from streams.warehouse.migrations import migrate
@@ -182,9 +183,10 @@ class _Run:
         for dead in out.dead:
             record, fact = records[dead.position]
             self._bury(record, dead, fact.recorded, fact.clinic or "")
-        self.summary.count_output(out)
-        self.summary.rows.update(row.table for row in out.rows)
-        self.sink.add(out.rows)
+        made = Made(told=list(map(tell, out.transitions)), applied=out.applied, duplicates=out.duplicates)
+        made.rows.add(out.rows, self.generation)
+        self.summary.count(made)
+        self.sink.add_encoded(made.rows)
 
     def _fold(self, record: Any, records: dict[int, tuple[Any, Fact]], out: Output) -> None:
         try:

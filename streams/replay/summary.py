@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from schemas.instants import format_instant
 
 if TYPE_CHECKING:
-    from processors.processor import Output, Transition
+    from streams.replay.lane import Made, Told
 
 PLACES_SHOWN = 5
 
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(slots=True)
 class Summary:
-    """The counts of one replay. `rows` are rows written, re-issued ones too; alerts are counted by rule."""
+    """The counts of one replay. `rows` are rows written, re-issued ones too; of alerts the first of each rule is its example."""
 
     files: list[str]
     generation: int = 0
@@ -41,7 +41,7 @@ class Summary:
     places: dict[str, list[Place]] = field(default_factory=dict)
     rows: Counter[str] = field(default_factory=Counter)
     transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
-    reasons: dict[str, str] = field(default_factory=dict)
+    examples: dict[str, Told] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
@@ -56,17 +56,14 @@ class Summary:
         if len(shown) < PLACES_SHOWN:
             shown.append(place)
 
-    def count_output(self, out: Output) -> None:
-        """Count what a slice made, its dead letters aside."""
-        self.applied += out.applied
-        self.duplicates += out.duplicates
-        for transition in out.transitions:
-            self._count_transition(transition)
-
-    def _count_transition(self, transition: Transition) -> None:
-        rule = str(transition.row.get("rule_id", ""))
-        self.transitions[transition.transition, rule] += 1
-        self.reasons.setdefault(rule, str(transition.row.get("reason", "")))
+    def count(self, made: Made) -> None:
+        """Count what was made, its dead letters aside."""
+        self.applied += made.applied
+        self.duplicates += made.duplicates
+        self.rows += made.rows.rows
+        for told in made.told:
+            self.transitions[told.transition, told.rule] += 1
+            self.examples[told.rule] = min(self.examples.get(told.rule, told), told)
 
     def alerts(self, transition: str) -> dict[str, int]:
         """How many alerts made this transition, by rule."""
@@ -93,7 +90,7 @@ class Summary:
             "ticks_ignored": self.ticks_ignored,
             "rows": dict(sorted(self.rows.items())),
             "alerts": {name: self.alerts(name) for name in sorted({name for name, _ in self.transitions})},
-            "alert_reasons": dict(sorted(self.reasons.items())),
+            "alert_reasons": {rule: told.reason for rule, told in sorted(self.examples.items())},
             "seconds": round(self.seconds, 3),
             "facts_per_s": round(self.facts_per_s, 1),
         }
@@ -118,5 +115,5 @@ class Summary:
         lines.append("  rows written   " + (", ".join(f"{table} {count:,}" for table, count in sorted(self.rows.items())) or "none"))
         for transition in sorted({name for name, _ in self.transitions}):
             for rule, number in self.alerts(transition).items():
-                lines.append(f"  alerts {transition:<8}{number:>4,}  {rule}, such as: {self.reasons[rule]}")
+                lines.append(f"  alerts {transition:<8}{number:>4,}  {rule}, such as: {self.examples[rule].reason}")
         return "\n".join(lines)

@@ -1,6 +1,7 @@
-"""The sink: rows of the processors in, raw JSON Lines into the base tables out.
+"""The sink of a replay: rows of the processors in, raw JSON Lines into the base tables out.
 
-It looks into no row: it adds the generation where the table has one, and sends each table's lines together when they are many.
+It looks into no row: `Encoded` adds the generation where the table has one, and `RowSink` sends each table's lines together when they
+are many.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import orjson
 
-from streams.warehouse.tables import BaseTable, base_table
+from streams.warehouse.tables import base_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +29,34 @@ WAITING = 4
 
 
 @dataclass(slots=True)
+class Encoded:
+    """Rows as JSON Lines, and their number, by the contract's table names or those of side tables (`event_marks`, `chunk_samples`)."""
+
+    lines: dict[str, bytearray] = field(default_factory=dict)
+    rows: Counter[str] = field(default_factory=Counter)
+
+    def add(self, rows: Iterable[Row], generation: int) -> None:
+        """Encode rows of a generation behind those that are there."""
+        in_generation = {"generation": generation}
+        for row in rows:
+            values = row.values
+            if base_table(row.table).generations:
+                values = values | in_generation
+            elif row.table == "chunk_samples":
+                values = {"patient_id": row.patient} | values
+            lines = self.lines.get(row.table)
+            if lines is None:
+                lines = self.lines[row.table] = bytearray()
+            lines += orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
+            self.rows[row.table] += 1
+
+    def size(self) -> int:
+        """Bytes of all lines."""
+        return sum(map(len, self.lines.values()))
+
+
+@dataclass(slots=True)
 class _Batch:
-    base: BaseTable
     lines: bytearray = field(default_factory=bytearray)
     rows: int = 0
 
@@ -50,21 +77,19 @@ class RowSink:
         self._batches: dict[str, _Batch] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Take rows, by the contract's table names or those of side tables (`event_marks`, `chunk_samples`)."""
-        generation = {"generation": self._generation}
-        for row in rows:
-            batch = self._batches.get(row.table)
-            if batch is None:
-                batch = self._batches[row.table] = _Batch(base_table(row.table))
-            values = row.values
-            if batch.base.generations:
-                values = values | generation
-            elif row.table == "chunk_samples":
-                values = {"patient_id": row.patient} | values
-            batch.lines += orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
-            batch.rows += 1
+        """Take rows, and encode them."""
+        encoded = Encoded()
+        encoded.add(rows, self._generation)
+        self.add_encoded(encoded)
+
+    def add_encoded(self, encoded: Encoded) -> None:
+        """Take rows that are encoded already."""
+        for table, lines in encoded.lines.items():
+            batch = self._batches.setdefault(table, _Batch())
+            batch.lines += lines
+            batch.rows += encoded.rows[table]
             if batch.rows >= self._batch_rows or len(batch.lines) >= self._batch_bytes:
-                self._send(row.table, batch)
+                self._send(table, batch)
 
     def flush(self) -> None:
         """Insert all that waits."""
@@ -73,21 +98,21 @@ class RowSink:
                 self._send(table, batch)
 
     def _send(self, table: str, batch: _Batch) -> None:
-        self._warehouse.insert(batch.base.name, bytes(batch.lines))
+        self._warehouse.insert(base_table(table).name, bytes(batch.lines))
         self.rows_sent[table] += batch.rows
         batch.lines.clear()
         batch.rows = 0
 
 
 class SinkBeside:
-    """A sink in a thread of its own: the fold goes on while rows are encoded and inserted, a few additions ahead at most.
+    """A sink in a thread of its own: the fold goes on while rows are inserted, a few additions ahead at most.
 
     Use as a context. What goes wrong in the thread is raised by the next `add` or by `flush`; after `flush` all is in the warehouse.
     """
 
     def __init__(self, sink: RowSink) -> None:
         self._sink = sink
-        self._queue: Queue[list[Row] | None] = Queue(WAITING)
+        self._queue: Queue[Encoded | None] = Queue(WAITING)
         self._failure: BaseException | None = None
         self._thread = Thread(target=self._run, name="sink", daemon=True)
 
@@ -101,11 +126,11 @@ class SinkBeside:
         self._queue.put(None)
         self._thread.join()
 
-    def add(self, rows: list[Row]) -> None:
+    def add(self, encoded: Encoded) -> None:
         """Hand rows over; they must not be changed any more."""
         self._check()
-        if rows:
-            self._queue.put(rows)
+        if encoded.rows:
+            self._queue.put(encoded)
 
     def flush(self) -> None:
         """Wait until all that was added is inserted."""
@@ -118,10 +143,10 @@ class SinkBeside:
             raise self._failure
 
     def _run(self) -> None:
-        while (rows := self._queue.get()) is not None:
+        while (encoded := self._queue.get()) is not None:
             if self._failure is None:
                 try:
-                    self._sink.add(rows)
+                    self._sink.add_encoded(encoded)
                 except BaseException as failure:  # raised again where the rows came from
                     self._failure = failure
             self._queue.task_done()

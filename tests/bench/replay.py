@@ -101,22 +101,22 @@ class Stages:
 
 
 def watch_stages() -> Stages:
-    """The stages of a replay; `sink` holds `insert`, and `main` all but the sink's thread."""
-    import streams.replay.files
+    """The stages of a replay; `insert` is the sink's thread, the others are the main one."""
+    import streams.replay.lane
     from processors.issue import Issue
     from processors.topology import Pipeline
     from streams.replay.folding import Folding
     from streams.replay.reading import Reading
     from streams.warehouse.connection import Warehouse
-    from streams.warehouse.sink import RowSink
+    from streams.warehouse.sink import Encoded
 
     stages = Stages()
-    stages.watch(streams.replay.files, "decode_line", "decode")
+    stages.watch(streams.replay.lane, "decode_line", "decode")
     stages.watch(Reading, "survey", "survey")
-    stages.watch(Folding, "add", "fold")
+    stages.watch(Folding, "fold", "fold")
     stages.watch(Issue, "run", "rows")
     stages.watch(Pipeline, "save", "save")
-    stages.watch(RowSink, "add", "sink")
+    stages.watch(Encoded, "add", "encode")
     stages.watch(Warehouse, "insert", "insert")
     return stages
 
@@ -124,14 +124,13 @@ def watch_stages() -> Stages:
 def shares(stages: Stages, main: float) -> dict[str, float]:
     """The share of each stage in the CPU time of the main thread and of the sink's, which runs beside it."""
     taken = stages.seconds
+    of_main = ("survey", "decode", "fold", "rows", "save", "encode")
     parts = {
-        "read_and_decode": taken["survey"]
-        + taken["decode"]
-        + max(0.0, main - sum(taken[x] for x in ("survey", "decode", "fold", "rows", "save"))),
+        "read_and_decode": taken["survey"] + taken["decode"] + max(0.0, main - sum(taken[x] for x in of_main)),
         "fold": taken["fold"],
         "rows": taken["rows"],
         "state": taken["save"],
-        "encode": max(0.0, taken["sink"] - taken["insert"]),
+        "encode": taken["encode"],
         "insert": taken["insert"],
     }
     whole = sum(parts.values())

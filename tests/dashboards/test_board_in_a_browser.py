@@ -26,7 +26,7 @@ def drawn(asked, tmp_path_factory):
             "--enable-logging=stderr", "--virtual-time-budget=2000", "--window-size=1440,1600", "--dump-dom",
             (folder / "board.html").as_uri() + fragment,
         ]  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0
         told = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
         assert told == []

@@ -27,7 +27,7 @@ def environment(kafka: str) -> dict[str, str]:
 
 def rtm(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
     settings = {name: value for name, value in os.environ.items() if not name.startswith("RTM_")} | more
-    return subprocess.run(leashed(*arguments), env=settings, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(leashed(*arguments), env=settings, capture_output=True, text=True, timeout=120, check=False)
 
 
 def one_line(failed: subprocess.CompletedProcess[str]) -> str:
@@ -59,7 +59,7 @@ def running(fresh: str, folder: Path):
 
 
 def until(running: Running, text: str, count: int = 1) -> None:
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + 120
     while sum(text in line for line in running.lines) < count:
         assert time.monotonic() < give_up, running.lines
         running.check()
@@ -88,12 +88,12 @@ def test_sql_reads_beside_it_and_writes_nothing(running: Running, folder: Path):
 
 
 def test_the_board_is_served_on_loopback_only(running: Running):
-    with urllib.request.urlopen(f"http://{running.board}/", timeout=20) as answer:
+    with urllib.request.urlopen(f"http://{running.board}/", timeout=120) as answer:
         page = answer.read()
     assert page.startswith(b"<!doctype html>")
     elsewhere = urllib.request.Request(f"http://{running.board}/", headers={"Host": "clinic.example"})
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(elsewhere, timeout=20)
+        urllib.request.urlopen(elsewhere, timeout=120)
     assert refused.value.code == 403
 
 

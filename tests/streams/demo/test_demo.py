@@ -118,7 +118,7 @@ def test_a_second_run_in_the_same_folder_shows_the_same(outcome: dict[str, Any],
 def test_without_the_recordings_one_line_says_what_to_install(tmp_path: Path):
     hide = "import importlib.util as u; f = u.find_spec; u.find_spec = lambda n, *a: None if n == 'seglearn' else f(n, *a)"
     program = f"{hide}; from streams.cli import main; main()"
-    done = subprocess.run([sys.executable, "-c", program, "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program, "demo"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1

@@ -213,7 +213,7 @@ def test_an_endpoint_that_asks_for_time_is_left_alone_by_every_alert(settings):
         house = House(stack, desk=[Answer(503, (("retry-after", "1"),)), OK])
         with dispatching(settings, house.endpoints()):
             write(settings.kafka, change("opened"))
-            assert house.receivers["desk"].wait_for(1, 10)
+            assert house.receivers["desk"].wait_for(1, 120)
             write(settings.kafka, change("opened", "a2"))
             until(lambda: len(facts(settings.kafka)) == 2)
     first, *others = [each.received_at for each in house.receivers["desk"].received]

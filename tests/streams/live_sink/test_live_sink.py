@@ -245,7 +245,7 @@ LiveSink(settings, lambda: open_warehouse(sys.argv[2])).run(threading.Event())
 def test_killed_between_insert_and_commit_nothing_is_lost_and_nothing_is_twice(fresh_topics, tmp_path):
     dsn = f"chdb://{tmp_path / 'warehouse'}"
     write(fresh_topics, metrics(40, days=3))
-    dying = subprocess.run([sys.executable, "-c", DYING, fresh_topics, dsn], cwd=ROOT, timeout=60, check=False)
+    dying = subprocess.run([sys.executable, "-c", DYING, fresh_topics, dsn], cwd=ROOT, timeout=120, check=False)
     assert dying.returncode == -signal.SIGKILL
     assert unread(fresh_topics) > 0
     with open_warehouse(dsn) as warehouse:

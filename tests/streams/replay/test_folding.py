@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from processors.policy import Policy
+from processors.processor import Tick
 from processors.store import MemoryStore
 from schemas.envelope import make_fact
 from schemas.instants import DAY_SECONDS, SECOND
@@ -29,8 +30,9 @@ def facts(patients, days):
 
 def folded():
     run = Folding(Policy(tick_s=900), MemoryStore(), MemoryStore())
-    for fact in facts(patients=20, days=5):
-        run.add(fact)
+    for position, fact in enumerate(facts(patients=20, days=5)):
+        run.fold(2 * position, Tick(fact.recorded))
+        run.fold(2 * position + 1, fact)
     return run
 
 

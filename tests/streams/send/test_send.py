@@ -143,15 +143,15 @@ def test_killed_and_started_again_it_leaves_nothing_out_and_sends_twice_only_the
     command = [sys.executable, "-c", "from streams.cli import main; main()", "send", str(file), "--journal", str(journal), "--json"]
     with ticks_passed_on(settings.kafka):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + 120
         while not journal.exists() or not json.loads(journal.read_bytes()).get("entries"):
             assert time.monotonic() < give_up
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         before = json.loads(journal.read_bytes())
-        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=60, check=True)
-        again = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=60, check=True)
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=120, check=True)
+        again = subprocess.run(command, env=environment, stdout=subprocess.PIPE, timeout=120, check=True)
     assert not before.get("finished")
     assert 0 < before["entries"] < len(facts)
     summary = json.loads(done.stdout)

@@ -68,7 +68,7 @@ def client_of(server, **options):
 
 def post(server, body, query="", **headers):
     request = urllib.request.Request(f"{server.address}?{query}", data=body, headers=headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=120) as answer:
         return answer.read(), answer.headers
 
 
@@ -227,7 +227,7 @@ def test_errors_are_clickhouses(server, statement, status, said):
 
 
 def test_what_is_too_large_is_refused_before_it_is_read_or_unpacked(server):
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
     connection.request("POST", "/", headers={"Content-Length": str(LARGEST + 1)})
     assert b"TOO_MANY_BYTES" in connection.getresponse().read()
     bomb = gzip.compress(b" " * (LARGEST + 1), 1)

@@ -61,7 +61,8 @@ def test_rows_show_after_a_flush_with_their_generation_added_and_unchanged_thems
 @pytest.mark.parametrize(("limits", "sent"), [({"batch_rows": 2}, 4), ({"batch_bytes": 1}, 5), ({}, 0)])
 def test_a_batch_goes_when_it_has_rows_or_bytes_enough(warehouse, generation, limits, sent):
     sink = RowSink(warehouse, generation, **limits)
-    sink.add(pain(f"p{number}") for number in range(5))
+    for number in range(5):
+        sink.add([pain(f"p{number}")])
     assert len(patients(warehouse)) == sink.rows_sent["pain_daily"] == sent
     sink.flush()
     assert patients(warehouse) == ["p0", "p1", "p2", "p3", "p4"]
