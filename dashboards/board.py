@@ -1,7 +1,9 @@
-"""The embedded board: every panel's rows, asked for once, and one page that shows them.
+"""The embedded board: every panel's rows, and the page that shows them.
 
 In: a way to ask the warehouse (`streams.warehouse.connection.Warehouse.query` is one), nothing else: the time is the data's own, the newest
-`issued_at`. Out: the HTML of a page that needs no network. A patient panel is asked once for all patients, not once each.
+`issued_at`. Out: either the HTML of one page that needs no network and holds every patient's course (`render`), or, for a board that is
+served, a page with the overviews only (`render_served`), their rows anew (`overview`) and one patient's course at a time (`course`).
+A patient panel is asked once for all patients of a page, not once each.
 """
 
 from __future__ import annotations
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 MOST_PATIENTS = 300
 """So many patients' courses stand in one page, the most urgent first."""
 
+MOST_LISTED = 1000
+"""So many patients a served board lists, as many as the worklist's SQL gives."""
+
+COURSE = "patient"
+"""The board of one patient's course."""
+
 _MILLISECOND = 1_000_000
 _ABOUT = """
 SELECT maxOrNull(made), max(known), groupUniqArrayArray(clinics)
@@ -36,6 +44,16 @@ FROM (
 )
 """
 """As of when, by which revision, for which clinics."""
+
+_THERAPISTS = "SELECT DISTINCT therapist_id FROM rtm.patients UNION DISTINCT SELECT DISTINCT therapist_id FROM rtm.alerts"
+_LEFT_LATELY = """
+SELECT patient_id, any(timezone)
+FROM rtm.patients
+GROUP BY patient_id
+HAVING maxOrNull(discharged_on) >= toDate({from:DateTime64(9, 'UTC')}) AND count() = countIf(discharged_on IS NOT NULL)
+ORDER BY max(discharged_on) DESC, patient_id
+"""
+"""Who was discharged within the range and is in no other episode: no work any more, but a course to look at."""
 
 
 class Answer(Protocol):
@@ -56,11 +74,12 @@ class Answer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Whence a page's data: as-of instant (ns; None in an empty warehouse), generation, clinics."""
+    """Whence a page's data: as-of instant (ns; None in an empty warehouse), generation, clinics, therapists."""
 
     as_of: int | None
     generation: int
     clinics: tuple[str, ...]
+    therapists: tuple[str, ...]
 
 
 class PanelError(Exception):
@@ -73,31 +92,67 @@ def render(query: Callable[[str, dict[str, Any]], Answer], *, most_patients: int
     Raises what `query` raises, and PanelError.
     """
     about = read_about(query)
-    rows: dict[str, Any] = {}
+    data = _overview(query, about, most_patients)
+    data["courses"] = _courses(query, about, data["patients"])
+    return page(data, about.as_of, about.generation, about.clinics, left_out=data["listed"] - len(data["patients"]))
+
+
+def render_served(query: Callable[[str, dict[str, Any]], Answer], refresh_s: int) -> str:
+    """The page of a served board: the overviews are in it and refreshed every `refresh_s` seconds, courses are asked for one by one."""
+    about = read_about(query)
+    return page(_overview(query, about, MOST_LISTED), about.as_of, about.generation, about.clinics, left_out=0, refresh_s=refresh_s)
+
+
+def overview(query: Callable[[str, dict[str, Any]], Answer]) -> dict[str, Any]:
+    """What a served page shows beside the courses, anew."""
+    return _overview(query, read_about(query), MOST_LISTED)
+
+
+def course(query: Callable[[str, dict[str, Any]], Answer], patient: str) -> dict[str, Any]:
+    """One patient's rows by panel; of a patient who isn't there all are empty."""
+    return _courses(query, read_about(query), [patient]).get(patient, {})
+
+
+def _overview(query: Callable[[str, dict[str, Any]], Answer], about: About, most_patients: int) -> dict[str, Any]:
+    """As of when, which patients with their zones (the most urgent first, then the discharged), and the rows of every overview."""
+    columns = PANELS["worklist"].columns
+    place, zone, listed = (columns.index(name) for name in ("patient_id", "timezone", "listed"))
     parameters = _parameters(about, BOARDS["operations"])
     worklist = read_panel(query, PANELS["worklist"], parameters)
-    place = PANELS["worklist"].columns.index("patient_id")
-    patients = [row[place] for row in worklist[:most_patients]]
+    zones = {row[place]: row[zone] for row in worklist[:most_patients]}
+    left = query(_LEFT_LATELY, {"from": parameters["from"]}).rows
+    zones.update((name, where) for name, where in left[: most_patients - len(zones)])
+    rows: dict[str, Any] = {}
     for board in BOARDS.values():
-        parameters = {**_parameters(about, board), "patient": patients}
-        for panel in board.panels:
-            found = worklist[:most_patients] if panel.id == "worklist" else read_panel(query, panel, parameters)
-            rows[panel.id] = found if board.id == "operations" else _by_patient(found)
-    zone = PANELS["worklist"].columns.index("timezone")
-    listed = worklist[0][PANELS["worklist"].columns.index("listed")] if worklist else 0
-    data = {
+        parameters = {**_parameters(about, board), "patient": list(zones)}
+        for panel in board.panels if board.id != COURSE else ():
+            rows[panel.id] = worklist[:most_patients] if panel.id == "worklist" else read_panel(query, panel, parameters)
+    return {
         "as_of": None if about.as_of is None else about.as_of // _MILLISECOND,
-        "patients": patients,
-        "zones": {row[place]: row[zone] for row in worklist},
+        "generation": about.generation,
+        "patients": list(zones),
+        "listed": (worklist[0][listed] if worklist else 0) + len(left),
+        "zones": zones,
         "rows": rows,
     }
-    return page(data, about.as_of, about.generation, about.clinics, left_out=listed - len(patients))
+
+
+def _courses(query: Callable[[str, dict[str, Any]], Answer], about: About, patients: list[str]) -> dict[str, dict[str, list[list[Any]]]]:
+    """The rows of the patient board by patient and panel, each without its first column, the patient."""
+    board = BOARDS[COURSE]
+    parameters = {**_parameters(about, board), "patient": patients}
+    found: dict[str, dict[str, list[list[Any]]]] = {patient: {panel.id: [] for panel in board.panels} for patient in patients}
+    for panel in board.panels:
+        for row in read_panel(query, panel, parameters):
+            found[row[0]][panel.id].append(row[1:])
+    return found
 
 
 def read_about(query: Callable[[str, dict[str, Any]], Answer]) -> About:
-    """As of when, by which generation and for which clinics the warehouse speaks."""
+    """As of when, by which generation, for which clinics and therapists the warehouse speaks."""
     made, revision, clinics = query(_ABOUT, {}).rows[0]
-    return About(None if made is None else parse_instant(made), int(revision) >> 48, tuple(sorted(clinics)))
+    therapists = sorted(row[0] for row in query(_THERAPISTS, {}).rows)
+    return About(None if made is None else parse_instant(made), int(revision) >> 48, tuple(sorted(clinics)), tuple(therapists))
 
 
 def read_panel(query: Callable[[str, dict[str, Any]], Answer], panel: Panel, parameters: dict[str, Any]) -> list[list[Any]]:
@@ -128,15 +183,9 @@ def _parameters(about: About, board: Board) -> dict[str, Any]:
         "from": _clickhouse_time(max(0, as_of - board.days * DAY_SECONDS * SECOND)),
         "to": _clickhouse_time(as_of),
         "clinic": list(about.clinics),
+        "therapist": list(about.therapists),
     }
 
 
 def _clickhouse_time(instant: int) -> str:
     return format_instant(instant).replace("T", " ").removesuffix("Z")
-
-
-def _by_patient(rows: list[list[Any]]) -> dict[str, list[list[Any]]]:
-    found: dict[str, list[list[Any]]] = {}
-    for row in rows:
-        found.setdefault(row[0], []).append(row[1:])
-    return found

@@ -1,12 +1,13 @@
 """The Operations board: who is off track and why, how the cohort does, how fresh the data is.
 
-A patient's local today can be one day ahead of the date in UTC, hence `+ 1`: rows of coming days don't exist.
+Where the SQL asks for local dates, today can be one day ahead of the date in UTC, hence `+ 1`: rows of coming days don't exist.
 """
 
 from __future__ import annotations
 
-from dashboards.panel import Board, Field, Panel, Threshold
+from dashboards.panel import Board, Field, Panel, Threshold, Variable
 
+_BY_THERAPIST: tuple[Variable, ...] = ("clinic", "therapist")
 _LOW = (Threshold(0.8, "warn", below=True), Threshold(0.5, "bad", below=True))
 
 OPERATIONS = Board(
@@ -35,6 +36,7 @@ OPERATIONS = Board(
                 Field("volume_unknown", "with no known day in 7", "number", thresholds=(Threshold(1, "warn"),)),
             ),
             "No patients are enrolled yet.",
+            variables=_BY_THERAPIST,
         ),
         Panel(
             "worklist",
@@ -49,8 +51,7 @@ OPERATIONS = Board(
                     "Attention",
                     "attention",
                     description="By the most severe open alert. Watch: no alert, but 2 missed days, 3 silent days, a pain flare, "
-                    "motion more than 10° behind its goal, or less than half of the plan done in 7 days. "
-                    "Who was discharged stays for four weeks.",
+                    "motion more than 10° behind its goal, or less than half of the plan done in 7 days.",
                 ),
                 Field("why", "Why", none="nothing to report"),
                 Field("since", "Since", "instant", under="why"),
@@ -110,6 +111,68 @@ OPERATIONS = Board(
                 Field("listed", "patients in all", "number", hidden=True),
             ),
             "No patients are enrolled yet.",
+            variables=_BY_THERAPIST,
+        ),
+        Panel(
+            "open_alerts",
+            "Open alerts",
+            "How severe, and for how long?",
+            "table",
+            (
+                Field("severity", "Severity", "attention"),
+                Field("hour", "under 1 h", "number"),
+                Field("four_hours", "1 to 4 h", "number"),
+                Field("day", "4 to 24 h", "number", thresholds=(Threshold(1, "warn"),)),
+                Field("three_days", "1 to 3 days", "number", thresholds=(Threshold(1, "bad"),)),
+                Field("longer", "longer", "number", thresholds=(Threshold(1, "bad"),)),
+                Field("unanswered", "Unanswered", "number", thresholds=(Threshold(1, "bad"),)),
+                Field("alerts", "In all", "number"),
+            ),
+            "No alert is open.",
+            variables=_BY_THERAPIST,
+            width=6,
+        ),
+        Panel(
+            "time_to_acknowledge",
+            "Time to acknowledge",
+            "How soon does somebody answer?",
+            "table",
+            (
+                Field("severity", "Severity", "attention"),
+                Field("opened", "Opened", "number"),
+                Field("acknowledged", "Answered", "number"),
+                Field("over_unanswered", "Over unanswered", "number", description="Resolved or expired before anybody answered."),
+                Field("waiting", "Waiting", "number", thresholds=(Threshold(1, "warn"),)),
+                Field("longest_s", "longest", "duration", under="waiting"),
+                Field(
+                    "median_s",
+                    "Median",
+                    "duration",
+                    none="none answered",
+                    thresholds=(Threshold(4 * 3600, "warn"), Threshold(86400, "bad")),
+                ),
+                Field("p90_s", "9 of 10 within", "duration", none="none answered", thresholds=(Threshold(86400, "warn"),)),
+            ),
+            "No alert was raised in this time.",
+            variables=_BY_THERAPIST,
+            width=6,
+        ),
+        Panel(
+            "silent_patients",
+            "Silent patients",
+            "Of whom have we heard nothing?",
+            "table",
+            (
+                Field("patient_id", "Patient", "patient"),
+                Field("silent_days", "Silent", "number", "d", thresholds=(Threshold(3, "warn"), Threshold(7, "bad"))),
+                Field("last_heard_at", "Last heard", "instant", none="never"),
+                Field("timezone", "time zone", under="last_heard_at"),
+                Field("attention", "Attention", "attention"),
+                Field("condition", "Condition"),
+                Field("therapist_id", "Therapist"),
+            ),
+            "Everybody was heard yesterday or today.",
+            variables=_BY_THERAPIST,
         ),
         Panel(
             "adherence_by_status",
@@ -148,6 +211,28 @@ OPERATIONS = Board(
             high=1,
         ),
         Panel(
+            "cohort_week",
+            "Week by week",
+            "Is the cohort getting better?",
+            "table",
+            (
+                Field("week", "Week of", "date"),
+                Field("patients", "Patients", "number"),
+                Field(
+                    "patients_met",
+                    "met their plan",
+                    "number",
+                    description="Did at least 80 % of what was prescribed on the week's known days.",
+                ),
+                Field("volume", "Done of the plan", "ratio", thresholds=_LOW, none="unknown"),
+                Field("coverage", "of days known", "ratio", none="unknown"),
+                Field("missed", "Missed days", "number"),
+                Field("flares", "Flare days", "number"),
+                Field("nrs_mean", "Mean pain", "number", "/10", decimals=1, none="not reported"),
+            ),
+            "No week has been monitored yet.",
+        ),
+        Panel(
             "adherence_by_patient",
             "Adherence by patient",
             "What did each day bring?",
@@ -179,6 +264,7 @@ OPERATIONS = Board(
                 Field("resolved_at", "Resolved", "instant"),
             ),
             "No alert was raised in this time.",
+            variables=_BY_THERAPIST,
         ),
         Panel(
             "freshness",
@@ -190,24 +276,9 @@ OPERATIONS = Board(
                 Field("held", "Rows", "number"),
                 Field("newest", "Newest fact recorded", "instant", none="none yet"),
                 Field("made", "Made at", "instant", none="none yet"),
+                Field("behind_s", "Behind the pipeline's time", "duration"),
             ),
             "The tables are empty.",
-            width=6,
-        ),
-        Panel(
-            "dead_letters",
-            "Records set aside",
-            "What could not be used, and why?",
-            "table",
-            (
-                Field("reason", "Reason"),
-                Field("records", "Records", "number", thresholds=(Threshold(1, "warn"),)),
-                Field("newest", "Newest", "instant"),
-                Field("place", "Newest at"),
-                Field("error", "What was wrong"),
-            ),
-            "No record was set aside.",
-            width=6,
         ),
     ),
     days=28,

@@ -22,39 +22,65 @@ if TYPE_CHECKING:
     from dashboards.panel import Board, Panel
 
 SCRIPTS = ("uplot.min.js", "format.js", "tables.js", "heatmap.js", "charts.js", "board.js")
+REFRESH = "refresh.js"
+"""Only in a served page, which may ask where it came from for its data, and nobody else."""
 STYLES = ("uplot.min.css", "board.css")
+FIRST = "operations"
+"""The board that shows first."""
 
 
-def page(data: dict[str, Any], as_of: int | None, generation: int, clinics: tuple[str, ...], *, left_out: int) -> str:
-    """The HTML of the board over `data` (as_of, patients, zones, rows by panel); `left_out` patients have no course in it."""
-    script = '(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in SCRIPTS[1:]) + "\n})();"
-    script = _asset(SCRIPTS[0]) + "\n" + script
+def page(
+    data: dict[str, Any], as_of: int | None, generation: int, clinics: tuple[str, ...], *, left_out: int, refresh_s: int | None = None
+) -> str:
+    """The HTML of the board over `data`; `left_out` patients have no course in it. With `refresh_s` it is one to be served."""
+    served = refresh_s is not None
+    names = SCRIPTS[1:] + ((REFRESH,) if served else ())
+    script = _asset(SCRIPTS[0]) + '\n(() => {\n"use strict";\n' + "\n".join(_asset(name) for name in names) + "\n})();"
     named = [clinic for clinic in clinics if clinic]
     boards = {
         board.id: {"title": board.title, "panels": [_definition(board, panel) for panel in board.panels]} for board in BOARDS.values()
     }
     parts = {
         "hash": "sha256-" + b64encode(sha256(script.encode()).digest()).decode(),
+        "connect": "; connect-src 'self'" if served else "",
         "styles": "\n".join(_asset(name) for name in STYLES),
         "generation": str(generation) if as_of is not None else "none",
         "clinics": f" · {escape(', '.join(named))}" if 0 < len(named) <= 3 else f" · {len(named)} clinics" if named else "",
         "left_out": f'<p class="note">Only the {len(data["patients"])} most urgent patients are in this page; {left_out} more are not.</p>'
-        if left_out
+        if left_out > 0
         else "",
-        "operations_question": escape(BOARDS["operations"].question),
-        "operations": _sections(BOARDS["operations"]),
+        "links": "".join(
+            f'<a id="to-{board.id}" href="#/{"" if board.id == FIRST else board.id}">{escape(board.title)}</a>'
+            for board in BOARDS.values()
+            if board.id != "patient"
+        ),
+        "views": "".join(_view(board) for board in BOARDS.values() if board.id != "patient"),
         "patient": _sections(BOARDS["patient"]),
         "whence": _whence(as_of, generation),
         "licence": escape(_asset("uplot.LICENSE")),
-        "data": json.dumps({**data, "boards": boards}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        "data": in_script({**data, "boards": boards, "refresh_s": refresh_s}),
+        "script": script,
+    }
+    return Template(_asset("page.html")).substitute(parts)
+
+
+def in_script(data: dict[str, Any]) -> str:
+    """JSON in which nothing ends a script block."""
+    return (
+        json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         .replace("&", "\\u0026")
         .replace("<", "\\u003c")
         .replace(">", "\\u003e")
         .replace("\u2028", "\\u2028")
-        .replace("\u2029", "\\u2029"),
-        "script": script,
-    }
-    return Template(_asset("page.html")).substitute(parts)
+        .replace("\u2029", "\\u2029")
+    )
+
+
+def _view(board: Board) -> str:
+    return (
+        f'<section id="view-{board.id}" aria-labelledby="name-{board.id}" hidden><div class="lead"><h1 id="name-{board.id}" tabindex="-1">'
+        f'{escape(board.question)}</h1></div><div class="panels">{_sections(board)}</div></section>'
+    )
 
 
 def _whence(as_of: int | None, generation: int) -> str:

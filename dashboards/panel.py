@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["stat", "table", "bars", "timeseries", "heatmap"]
-Variable = Literal["clinic", "patient"]
+Variable = Literal["clinic", "therapist", "patient"]
 Level = Literal["warn", "bad"]
-Show = Literal["text", "number", "ratio", "instant", "date", "patient", "attention", "status", "flags", "pain"]
-"""How a value reads: `ratio` as per cent, `instant` in the patient's zone, `patient` as a link, the rest as what it names."""
+Show = Literal["text", "number", "ratio", "duration", "instant", "date", "patient", "attention", "status", "flags", "pain"]
+"""How a value reads: `ratio` as per cent, `duration` from seconds, `instant` in the patient's zone, `patient` as a link."""
 Role = Literal["", "time", "split", "row", "state", "line", "points", "goal", "baseline", "mark", "stack"]
 """What a column is in a chart: `time` its x, `split` one chart each, `row` a heat map's row, `state` its cell, `mark` a flag on a point."""
 
@@ -72,6 +72,8 @@ class Panel:
     low: float | None = None
     high: float | None = None
     annotation: Annotation | None = None
+    connect: bool = False
+    """Whether a line goes on over days without a value: of what is measured now and then only."""
 
     @property
     def sql(self) -> str:
@@ -93,3 +95,9 @@ class Board:
     question: str
     panels: tuple[Panel, ...]
     days: int
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The variables that its panels take, in the order in which they are chosen."""
+        taken = {name for panel in self.panels for name in panel.variables}
+        return tuple(name for name in get_args(Variable) if name in taken)

@@ -1,21 +1,34 @@
-"""The board on loopback: a warehouse in, a page over HTTP out, rendered anew on request, at most once in a few seconds."""
+"""The board on loopback: a warehouse in; over HTTP out a page, its overviews anew, one patient's course.
+
+| address | answer |
+|---|---|
+| `/` | the page, which asks for the other two by itself |
+| `/data` | the overviews' rows, JSON; made anew on request, at most once in a few seconds |
+| `/course?patient=…` | one patient's rows, JSON |
+"""
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
-from dashboards.board import render
+from dashboards.board import course, overview, render_served
 from streams.warehouse.dsn import WarehouseError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from streams.warehouse.connection import Warehouse
 
 HOST = "127.0.0.1"
 FRESH_S = 5.0
+REFRESH_S = 15
+"""How often an open page asks for new data, s."""
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -27,12 +40,12 @@ class BoardServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, warehouse: Warehouse, port: int, *, fresh_s: float = FRESH_S) -> None:
-        self._warehouse = warehouse
+    def __init__(self, warehouse: Warehouse, port: int, *, fresh_s: float = FRESH_S, refresh_s: int = REFRESH_S) -> None:
+        self.warehouse = warehouse
         self._fresh_s = fresh_s
-        self._page: bytes | None = None
-        self._rendered = 0.0
-        self._rendering = threading.Lock()
+        self._refresh_s = refresh_s
+        self._made: dict[str, tuple[float, bytes]] = {}
+        self._making = threading.Lock()
         super().__init__((HOST, port), _Handler)
 
     @property
@@ -42,27 +55,48 @@ class BoardServer(ThreadingHTTPServer):
 
     def page(self) -> bytes:
         """The page, no older than `fresh_s`. WarehouseError when the tables can't be read."""
-        with self._rendering:
-            if self._page is None or time.monotonic() - self._rendered > self._fresh_s:
-                self._page = render(self._warehouse.query).encode()
-                self._rendered = time.monotonic()
-            return self._page
+        return self._fresh("page", lambda: render_served(self.warehouse.query, self._refresh_s).encode())
+
+    def data(self) -> bytes:
+        """The overviews, no older than `fresh_s`, JSON."""
+        return self._fresh("data", lambda: _json(overview(self.warehouse.query)))
+
+    def course(self, patient: str) -> bytes:
+        """One patient's rows by panel, JSON."""
+        return _json(course(self.warehouse.query, patient))
+
+    def _fresh(self, name: str, make: Callable[[], bytes]) -> bytes:
+        with self._making:
+            made = self._made.get(name)
+            if made is None or time.monotonic() - made[0] > self._fresh_s:
+                made = self._made[name] = (time.monotonic(), make())
+            return made[1]
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: BoardServer
 
     def do_GET(self) -> None:
-        """Answer with the page."""
+        """Answer with the page or its data."""
+        parts = urlsplit(self.path)
         if self.headers.get("Host", "").rsplit(":", 1)[0] not in LOCAL_NAMES:
             self._answer(HTTPStatus.FORBIDDEN, b"This board answers on loopback only.\n", "text/plain")
-        elif self.path.split("?", 1)[0] != "/":
-            self._answer(HTTPStatus.NOT_FOUND, b"The board is at /.\n", "text/plain")
-        else:
-            try:
+            return
+        try:
+            if parts.path == "/":
                 self._answer(HTTPStatus.OK, self.server.page(), "text/html")
-            except WarehouseError as error:
-                self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}\n".encode(), "text/plain")
+            elif parts.path == "/data":
+                self._answer(HTTPStatus.OK, self.server.data(), "application/json")
+            elif parts.path == "/course" and (patient := parse_qs(parts.query).get("patient")):
+                self._answer(HTTPStatus.OK, self.server.course(patient[0]), "application/json")
+            else:
+                self._answer(HTTPStatus.NOT_FOUND, b"The board is at /.\n", "text/plain")
+        except WarehouseError as error:
+            self._answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}\n".encode(), "text/plain")
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -71,6 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

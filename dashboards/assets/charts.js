@@ -15,13 +15,13 @@ function hatch(stroke, ground) {
 }
 
 function dayRange(rows, at) {
-  const days = rows.map((row) => seconds(row[at.local_date]));
+  const days = rows.map((row) => seconds(row[at.when]));
   return [Math.min(...days), Math.max(...days)];
 }
 
 // Rows by day, every day of the range present; a day without a row is null.
 function byDay(rows, at, [low, high]) {
-  const found = new Map(rows.map((row) => [seconds(row[at.local_date]), row]));
+  const found = new Map(rows.map((row) => [seconds(row[at.when]), row]));
   const days = [];
   for (let day = low; day <= high; day += DAY) days.push(day);
   return { days, rows: days.map((day) => found.get(day) || null) };
@@ -30,14 +30,14 @@ function byDay(rows, at, [low, high]) {
 function baseOptions(panel, width, [low, high], extra) {
   const font = "11px system-ui, sans-serif";
   const axis = { stroke: () => color("muted"), grid: { stroke: () => color("line"), width: 1 }, ticks: { show: false }, font };
-  const asText = (value) => (panel.unit === "%" ? Math.round(value * 100) + " %" : String(+value.toFixed(2)).replace("-", "−"));
+  const asText = (value) => (panel.unit === "%" ? Math.round(value * 100) + " %" : panel.unit === "s" ? duration(value) : String(+value.toFixed(2)).replace("-", "−"));
   return {
     width, height: extra.height || 210, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"), legend: { show: false },
     padding: [14, 16, 0, 0], cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, ...(extra.sync ? { sync: { key: extra.sync } } : {}) },
     scales: { x: { time: true, range: () => [low - DAY * 0.6, high + DAY * 0.6] }, y: { range: extra.range } },
     axes: [
       { ...axis, grid: { show: false }, size: 26, space: 46, incrs: [1, 2, 7, 14, 28].map((n) => n * DAY), values: (u, at) => at.map((s) => dayText(isoDate(s))) },
-      { ...axis, size: panel.unit === "%" ? 48 : 40, space: 28, values: (u, values) => values.map(asText) },
+      { ...axis, size: panel.unit === "%" || panel.unit === "s" ? 56 : 44, space: 28, ...(panel.unit === "s" ? { incrs: [1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 864000] } : {}), values: (u, values) => values.map(asText) },
     ],
   };
 }
@@ -87,6 +87,9 @@ function tableOf(panel, data, fields, rows) {
 }
 const legendOf = (items) => el("ul", { class: "legend", "aria-label": "Legend" }, items.map(([kind, label]) => el("li", {}, el("span", { class: "key k-" + kind, "aria-hidden": "true" }), label)));
 
+// What has a colour of its own, and of the rest the n-th of the palette.
+const NAMED = { met: "fill", partial: "part", missed: "missed", unknown: "hatch", pending: "surface", rest: "rest", urgent: "missed", warning: "amber", info: "part" };
+const toneOf = (panel, name) => NAMED[name] || "c" + (panel.fields.filter((field) => field.role === "stack").findIndex((field) => field.name === name) % 6 + 1);
 function renderBars(panel, data) {
   const at = data.at;
   const range = dayRange(data.rows, at);
@@ -94,15 +97,15 @@ function renderBars(panel, data) {
   const stack = panel.fields.filter((field) => field.role === "stack" && rows.some((row) => row && row[at[field.name]] > 0));
   const sums = stack.map((_, i) => rows.map((row) => (row ? stack.slice(0, i + 1).reduce((sum, field) => sum + row[at[field.name]], 0) : null)));
   const top = Math.max(1, ...sums.at(-1).filter((value) => value !== null));
-  const fill = (name) => () => (name === "unknown" ? hatch(color("muted"), color("surface")) : color({ met: "fill", partial: "part", missed: "missed", pending: "surface", rest: "rest" }[name] || "muted"));
+  const fill = (name) => () => (name === "unknown" ? hatch(color("muted"), color("surface")) : color(toneOf(panel, name)));
   const options = baseOptions(panel, 0, range, { range: () => [0, top * 1.04] });
   options.series = [{}, ...stack.map((field) => ({ label: field.label, paths: uPlot.paths.bars({ size: [0.78, 40] }), fill: fill(field.name), stroke: () => color(field.name === "pending" ? "muted" : "surface"), width: 1, points: { show: false } })).reverse()];
   const plotted = [days, ...sums.slice().reverse()];
   const total = (row) => stack.reduce((sum, field) => sum + row[at[field.name]], 0);
   const tip = (i) => rows[i] ? [dayLong(isoDate(days[i])), ...stack.slice().reverse().map((field) => `${field.label}: ${rows[i][at[field.name]]} of ${total(rows[i])}`)].join("\n") : dayLong(isoDate(days[i])) + "\nno data";
   const last = rows.findLast(Boolean);
-  const summary = `${panel.title}: ${days.length} days. On ${dayLong(last[at.local_date])}: ` + stack.map((field) => `${last[at[field.name]]} ${field.label}`).join(", ");
-  return [legendOf(stack.map((field) => ["s-" + field.name, field.label])), mount(panel, "", options, plotted, tip, summary, tableOf(panel, data, [panel.fields[0], ...stack], rows))];
+  const summary = `${panel.title}: ${days.length} days. On ${dayLong(last[at.when])}: ` + stack.map((field) => `${last[at[field.name]]} ${field.label}`).join(", ");
+  return [legendOf(stack.map((field) => [NAMED[field.name] ? "s-" + field.name : toneOf(panel, field.name), field.label])), mount(panel, "", options, plotted, tip, summary, tableOf(panel, data, [panel.fields[0], ...stack], rows))];
 }
 
 function renderTimeseries(panel, data, zoneOf, context) {
@@ -133,7 +136,7 @@ function oneSeries(panel, data, given, name, context) {
   options.series = [{}, ...lines.map((field) => {
     const [tone, width, dash] = style[field.role];
     const dense = field.role === "points";
-    return { label: field.label, stroke: () => color(tone), width, dash, spanGaps: field.role === "goal", points: { show: dense || field.role === "line" ? (u, s, i0, i1) => dense || lonely(u.data[s]) : false, size: 6, fill: () => color(tone) } };
+    return { label: field.label, stroke: () => color(tone), width, dash, spanGaps: panel.connect || field.role === "goal", points: { show: dense || field.role === "line" ? (u, s, i0, i1) => dense || lonely(u.data[s]) : false, size: 6, fill: () => color(tone) } };
   })];
   if (bases.length === 2) options.bands = [{ series: [lines.indexOf(bases[1]) + 1, lines.indexOf(bases[0]) + 1], fill: () => color("band") }];
   const residual = panel.fields.find((field) => field.name.startsWith("residual"));
@@ -154,7 +157,7 @@ function oneSeries(panel, data, given, name, context) {
     return [heading, ...shown.map((field) => `${field.label}: ${valueText(field, rows[i][at[field.name]])}`), ...told].join("\n");
   };
   const last = rows.findLast(Boolean);
-  const summary = `${[panel.title, name].filter(Boolean).join(", ")}: ${given.length} days with data. Newest, ${dayLong(last[at.local_date])}: ` + shown.slice(0, 3).map((field) => `${field.label} ${valueText(field, last[at[field.name]])}`).join(", ");
+  const summary = `${[panel.title, name].filter(Boolean).join(", ")}: ${given.length} days with data. Newest, ${dayLong(last[at.when])}: ` + shown.slice(0, 3).map((field) => `${field.label} ${valueText(field, last[at[field.name]])}`).join(", ");
   const keys = lines.filter((field) => (field.role !== "baseline" || bases.length !== 2) && column(field).some((value) => value !== null)).map((field) => [field.role, field.label]);
   if (bases.length === 2) keys.push(["band", "middle half of the patients"]);
   if (residual && goal && rows.some((row) => row && row[at[residual.name]] < 0)) keys.push(["behind", "behind goal"]);
@@ -163,7 +166,7 @@ function oneSeries(panel, data, given, name, context) {
   if ((context.missed || new Set()).size) keys.push(["missed", "missed day"]);
   if (marks.some((one) => one.kind === "plan")) keys.push(["plan", "plan begins"]);
   if (marks.some((one) => one.kind === "alert")) keys.push(["alert", "alert open"]);
-  const newest = residual && last[at[residual.name]] !== null ? el("span", { class: "now" }, `${number(last[at[points.name]], points)}, `, el("span", { class: "v-" + level(residual, last[at[residual.name]]) }, `${number(last[at[residual.name]], residual)} against goal`), ` on ${dayText(last[at.local_date])}`) : null;
+  const newest = !residual && at.meaning !== undefined && points ? el("span", { class: "now" }, `${number(last[at[points.name]], points)} on ${dayText(last[at.when])}, `, el("strong", { class: "meaning-" + last[at.meaning] }, text(last[at.meaning]) || "no known least change")) : residual && last[at[residual.name]] !== null ? el("span", { class: "now" }, `${number(last[at[points.name]], points)}, `, el("span", { class: "v-" + level(residual, last[at[residual.name]]) }, `${number(last[at[residual.name]], residual)} against goal`), ` on ${dayText(last[at.when])}`) : null;
   const heading = name ? el("h3", { class: "split" }, name, newest) : null;
   return [heading, legendOf(keys), mount(panel, name, options, [days, ...lines.map(column)], tip, summary, tableOf(panel, data, panel.fields.filter((field) => !field.hidden && field.role !== "split"), rows))];
 }

@@ -46,17 +46,26 @@ const isoDate = (at) => new Date(at * 1000).toISOString().slice(0, 10);
 const dayText = (date) => formatter("UTC", { day: "numeric", month: "short" }).format(Date.parse(date + "T00:00:00Z"));
 const dayLong = (date) => formatter("UTC", { weekday: "short", day: "numeric", month: "short", year: "numeric" }).format(Date.parse(date + "T00:00:00Z"));
 
-const UNITS_APART = new Set(["d", "kg", "s"]);
+const UNITS_APART = new Set(["d", "kg", "s", "ms", "h", "Hz"]);
 function number(value, field) {
   const rounded = Number(value).toFixed(field.decimals);
-  const plain = field.decimals ? rounded.replace(/\.0+$/, "") : rounded;
-  const signed = field.name.startsWith("residual") && value > 0 ? "+" + plain : plain;
+  const plain = field.decimals ? rounded.replace(/\.0+$/, "") : rounded.replace(/\d(?=(\d{3})+$)/g, "$&\u202f");
+  const signed = /^(residual|change|spare)/.test(field.name) && value > 0 ? "+" + plain : plain;
   return signed.replace("-", "−") + (field.unit ? (UNITS_APART.has(field.unit) ? "\u00a0" : "") + field.unit : "");
+}
+function duration(value) {
+  const s = Math.abs(value), sign = value < 0 ? "−" : "";
+  const shown = (size, unit) => sign + String(+(s / size).toFixed(s / size < 10 && s % size ? 1 : 0)) + "\u00a0" + unit;
+  if (s < 90) return shown(1, "s");
+  if (s < 5400) return shown(60, "min");
+  if (s < 172800) return shown(3600, "h");
+  return shown(86400, "days");
 }
 function valueText(field, value, zone) {
   if (value === null || value === undefined || value === "" || (Array.isArray(value) && !value.length)) return field.none;
   switch (field.show) {
     case "ratio": return Math.round(value * 100) + "\u00a0%";
+    case "duration": return duration(value);
     case "number": case "pain": return number(value, field);
     case "instant": return instant(value, zone);
     case "date": return dayText(value);

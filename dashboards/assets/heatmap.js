@@ -11,7 +11,7 @@ function statusLegend(statuses) {
     el("li", { "data-tip": STATUS_TEXT[status] }, statusCell(status, 0.5), status)));
 }
 function dayTip(panel, at, row, name) {
-  const lines = [[name, dayLong(row[at.local_date])].filter(Boolean).join(" · "), STATUS_TEXT[row[at.status]] || row[at.status]];
+  const lines = [[name, dayLong(row[at.when])].filter(Boolean).join(" · "), STATUS_TEXT[row[at.status]] || row[at.status]];
   const shown = panel.fields.filter((field) => !field.hidden && !["time", "state", "row"].includes(field.role));
   for (let i = 0; i < shown.length; i += 1) {
     const field = shown[i];
@@ -45,7 +45,7 @@ function roving(table) {
 }
 
 function renderCalendar(panel, data) {
-  const byDate = new Map(data.rows.map((row) => [row[data.at.local_date], row]));
+  const byDate = new Map(data.rows.map((row) => [row[data.at.when], row]));
   const dates = [...byDate.keys()].sort();
   const weekday = (at) => (new Date(at * 1000).getUTCDay() + 6) % 7;
   let at = seconds(dates[0]);
@@ -72,7 +72,7 @@ function renderHeatmap(panel, data) {
   const rows = new Map();
   let low = null, high = null;
   for (const row of data.rows) {
-    const name = row[at[rowField.name]], date = row[at.local_date];
+    const name = row[at[rowField.name]], date = row[at.when];
     if (!rows.has(name)) rows.set(name, new Map());
     rows.get(name).set(date, row);
     if (low === null || date < low) low = date;

@@ -32,7 +32,7 @@ class Entry:
 
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("see it", "Real recordings become sessions, adherence, an alert and a board.", "demo"),
-    "board": Entry("see it", "Write the board: one page of HTML that needs no network.", "board"),
+    "board": Entry("see it", "Write the board, one page of HTML that needs no network, or serve it.", "board"),
     "sql": Entry("see it", "Ask the tables with SQL.", "sql"),
     "explain": Entry("see it", "Why a day's rows say what they say.", "explain"),
     "motion": Entry("see it", "Analyse one recording: repetitions and a picture.", "motion"),
@@ -48,7 +48,6 @@ COMMANDS: dict[str, Entry] = {
     "sink": Entry("live", "Write what comes in over Kafka into the tables.", "sink"),
     "dispatch": Entry("live", "Send alerts as signed webhooks.", "dispatch"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
-    "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
 }
 """Every command, by section in the contract's order."""
 

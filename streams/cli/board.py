@@ -1,4 +1,4 @@
-"""`rtm board`: the tables in, one self-contained page of HTML out."""
+"""`rtm board`: the tables in, one self-contained page of HTML out, or a page on loopback that refreshes by itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import os
 import webbrowser
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 import click
 
 from dashboards.board import render
+from streams.board_http import BoardServer
 from streams.cli.warehouse_option import WrongUse, warehouse_option
 from streams.warehouse.connection import open_warehouse
+
+if TYPE_CHECKING:
+    from streams.warehouse.connection import Warehouse
+
+PORT = 8124
 
 
 @click.command()
@@ -19,17 +26,26 @@ from streams.warehouse.connection import open_warehouse
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), default="board.html", show_default=True, help="Where to write it."
 )
+@click.option("--serve", is_flag=True, help="Serve it on loopback instead, until Ctrl-C; an open page refreshes by itself.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="With --serve: where; 0 takes any that is free."
+)
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
-def board(warehouse: str, output: Path, show: bool) -> None:
-    """Write the board: one page of HTML that needs no network.
+def board(warehouse: str, output: Path, serve: bool, port: int, show: bool) -> None:
+    """Write the board: one page of HTML that needs no network. Or serve it.
 
-    It shows who is off track and why, the cohort's adherence, every patient's course, and how fresh the data is. The page holds
-    patients' data under their pseudonyms: keep it as you keep the tables. Prints where the page is.
+    It shows who is off track and why, the cohort's adherence, every patient's course, case load, billing, the pipeline, and how far the
+    data may be trusted. It holds patients' data under their pseudonyms: keep it as you keep the tables. Prints where the page is.
 
     \b
-    Example:
+    Examples:
       rtm board --output /tmp/board.html --open
+      rtm board --serve
     """
+    if serve:
+        with open_warehouse(warehouse, create=False, read_only=True) as opened:
+            _serve(opened, port, show=show)
+        return
     if not output.absolute().parent.is_dir():
         raise WrongUse(f"--output: there is no folder {output.absolute().parent}")
     with open_warehouse(warehouse, create=False, read_only=True) as opened:
@@ -38,6 +54,19 @@ def board(warehouse: str, output: Path, show: bool) -> None:
     click.echo(output.absolute())
     if show:
         webbrowser.open(output.absolute().as_uri())
+
+
+def _serve(warehouse: Warehouse, port: int, *, show: bool) -> None:
+    try:
+        server = BoardServer(warehouse, port)
+    except OSError as error:
+        raise WrongUse(f"--port: {port} can't be had ({error.strerror}); choose another, 0 takes any that is free") from None
+    with server:
+        server.page()  # a warehouse without tables is told at once
+        click.echo(server.address)
+        if show:
+            webbrowser.open(server.address)
+        server.serve_forever()
 
 
 def write_page(output: Path, html: str) -> None:

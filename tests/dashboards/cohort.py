@@ -7,12 +7,15 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from tests.dashboards import cohort_rest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TODAY = date(2026, 11, 22)
 AS_OF = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 EXERCISES = ("pendulum", "abduction", "forward_elevation", "internal_rotation", "external_rotation", "trapezius", "row")
+WITHOUT_GENERATION = {"dead_letters", "alert_deliveries", "sensor_chunks", "chunk_samples"}
 KNEE = ("heel_slide", "straight_leg_raise", "seated_knee_flexion")
 REASON = "no exercise on 2 prescribed days in a row (17 and 18 Nov)"
 
@@ -259,6 +262,7 @@ def _patient(name: str, index: int, days: int, knee: bool, random: Random, hosti
                 "attributes": "{}",
             },
         )
+    yield from cohort_rest.rows(name, TODAY, hostile)
     if knee:
         opened = start + timedelta(days=17)
         yield "alerts", _alert(name, opened, hostile, resolved=not hostile)
@@ -327,8 +331,8 @@ def lines(generation: int = 1, **options: Any) -> dict[str, bytes]:
     tenant = {"clinic_id": "clinic-1", "updated_at": issued, "revision": (generation << 48) + 1, "issued_at": issued}
     found: dict[str, list[str]] = {}
     for table, row in rows(**options):
-        whole = {**tenant, **row}
-        if table != "dead_letters":
+        whole = row if table == "chunk_samples" else {**tenant, **row}
+        if table not in WITHOUT_GENERATION:
             whole |= {"generation": generation, "deleted": 0}
         found.setdefault(table, []).append(json.dumps(whole))
     return {table: ("\n".join(each) + "\n").encode() for table, each in found.items()}

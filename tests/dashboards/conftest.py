@@ -49,6 +49,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
             "from": "2026-09-01 00:00:00",
             "to": "2026-11-22 18:00:00",
             "clinic": list(about.clinics),
+            "therapist": list(about.therapists),
             "patient": names,
         }
         answers = {}

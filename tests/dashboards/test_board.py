@@ -108,7 +108,7 @@ def test_hostile_text_stays_data(asked):
 def test_every_patient_has_a_course_in_the_page(asked):
     data = embedded(asked.page)
     assert len(data["patients"]) == 13
-    assert set(data["rows"]["calendar"]) == set(data["patients"])
+    assert set(data["courses"]) == set(data["patients"])
     assert data["zones"]["knee-01"] == "Europe/Berlin"
     assert "more are not" not in asked.page
 
@@ -117,7 +117,7 @@ def test_beyond_the_most_only_the_most_urgent_are_there_and_the_page_says_so(ask
     data = embedded(asked.page_of_three)
     assert data["patients"] == embedded(asked.page)["patients"][:3]
     assert {"spar-10", HOSTILE} < set(data["patients"])
-    assert set(data["rows"]["calendar"]) == set(data["patients"])
+    assert set(data["courses"]) == set(data["patients"])
     assert "Only the 3 most urgent patients are in this page; 10 more are not." in asked.page_of_three
 
 
@@ -131,7 +131,7 @@ def test_the_page_says_as_of_when_and_of_which_generation_it_speaks(asked):
 def test_instants_are_numbers_and_unknown_stays_null(asked):
     data = embedded(asked.page)
     fields = [field["name"] for field in data["boards"]["patient"]["panels"][0]["fields"]]
-    row = dict(zip(fields, data["rows"]["patient_now"]["spar-01"][0], strict=True))
+    row = dict(zip(fields, data["courses"]["spar-01"]["patient_now"][0], strict=True))
     assert isinstance(row["last_heard_at"], int)
     assert row["monitoring_start"] == "2026-11-02"
     assert row["procedure_date"] is None

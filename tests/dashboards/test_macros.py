@@ -29,7 +29,7 @@ def test_a_macro_becomes_a_bound_parameter(sql, expanded, names):
 
 
 @pytest.mark.parametrize(
-    "sql", ["$__interval", "$__timeFilter(a; DROP)", "x = $patient", "(${therapist:singlequote})", "${patient}", "$__fromTime_ms"]
+    "sql", ["$__interval", "$__timeFilter(a; DROP)", "x = $patient", "(${device:singlequote})", "${patient}", "$__fromTime_ms"]
 )
 def test_what_the_board_does_not_know_never_reaches_the_database(sql):
     with pytest.raises(ValueError, match="doesn't know"):
