@@ -70,8 +70,15 @@ class MotionProcessor:
             out.applied += 1
         self._sessions.trim()
 
-    def flush(self, out: Output) -> None:
+    waiting = False
+    """A tick leaves nothing to be done."""
+
+    def flush(self, out: Output, *, ticks: bool = True) -> None:
         """Nothing is left for the end of a batch: all that follows from a record is told with it."""
+
+    def work(self, out: Output) -> bool:  # noqa: ARG002 - nothing is ever left
+        """Nothing to do."""
+        return False
 
     def save(self) -> None:
         """Write what changed since the last save to the store."""
@@ -133,7 +140,9 @@ class MotionProcessor:
             course = self._derive(name, session, course.next_seq, out)
         else:
             insort(session.waiting, seq)
+            out.waiting += 1
         while session.waiting and (session.waiting[0] == course.next_seq or len(session.waiting) > REORDER_CHUNKS):
+            out.waiting -= 1
             self._advance(name, course, session.waiting.pop(0), out)
         if session.last_seq is not None and session.admitted.covers(session.last_seq):
             self._close(name, session, session.newest, out)
@@ -203,6 +212,7 @@ class MotionProcessor:
             raise RuntimeError("an open session has no course")
         for seq in session.waiting:
             self._advance(name, course, seq, out)
+        out.waiting -= len(session.waiting)
         session.waiting = []
         self._finish(name, course, out)
         session.status = "closed"
@@ -236,6 +246,7 @@ class MotionProcessor:
             session = self._sessions.edit(name)
             session.scheduled = None
             if self._store.get(_forgotten_key(subject)) is not None:
+                out.waiting -= len(session.waiting)
                 self._sessions.erase(name)
                 continue
             if self._due(session) <= now:

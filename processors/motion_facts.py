@@ -15,6 +15,8 @@ from schemas.instants import SECOND, format_instant
 if TYPE_CHECKING:
     from schemas.facts import Fact
 
+_CHUNK_FIELDS = frozenset(SensorChunk.model_fields)
+
 
 def rep_fact(subject: str, session_id: str, course: Course, rep: Repetition) -> Fact:
     """The fact of a repetition."""
@@ -115,7 +117,10 @@ def chunk_of(fact: Fact, data: SensorChunk) -> Chunk:
 
 
 def admission_row(fact: Fact, data: SensorChunk, position: int, revision: int, now: int) -> Row:
-    """The row that says a chunk was admitted: the columns of `sensor_chunks` without its samples, and where its record lies."""
+    """The row that says a chunk was admitted: the columns of `sensor_chunks` without its samples, and where its record lies.
+
+    What the chunk said beyond these columns, if anything, is its `extra`: an export gives it back.
+    """
     calibration = fact.payload.get("calibration")
     values: dict[str, Any] = {
         "patient_id": fact.subject,
@@ -142,4 +147,8 @@ def admission_row(fact: Fact, data: SensorChunk, position: int, revision: int, n
         "issued_at": format_instant(max(now, fact.recorded)),
         "position": position,
     }
+    unknown = {name: value for name, value in fact.payload.items() if name not in _CHUNK_FIELDS and value is not None}
+    attributes = {name: value for name, value in fact.attributes.items() if name != "clinicid"}
+    if unknown or attributes:
+        values["extra"] = msgspec.json.encode({"attributes": attributes, "data": unknown}).decode()
     return Row("chunk_admissions", fact.subject, values)

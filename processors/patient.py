@@ -1,8 +1,11 @@
 """The patient stage: facts and ticks of `rtm.events.v1` in; rows, alert transitions and dead letters out.
 
 A fold of one partition. Each fact is judged (duplicate, conflict, future, too late, forgotten), enters its patient's ledger and its row in
-`events` goes out at once; alert rules are evaluated after each record; all other rows once a patient and batch. A tick moves the time of
-the patients for whom a day begins or is over, each at its due instant, in order.
+`events` goes out at once; alert rules are evaluated after each record; all other rows once a patient and batch.
+
+A tick moves the time. The patients for whom a day begins or is over by then are due, and are worked off one by one, each at his due
+instants, in order: by the end of the batch, or, where a runtime wants its next facts sooner, in `work` after later batches. A fact finds
+its own patient's work done first. So every patient sees the same facts and instants in the same order, however the work is cut.
 """
 
 from __future__ import annotations
@@ -40,10 +43,14 @@ HOUR = 3600 * SECOND
 
 
 class Clock(msgspec.Struct, array_like=True):
-    """What the stage knows of the time: the newest tick, and the hours in which something of some patient is due."""
+    """What the stage knows of the time: the newest tick, and the hours in which something of some patient is due.
+
+    `ticks`: instant and position of the ticks whose work is not all done, and of the newest.
+    """
 
     now: int = 0
     hours: set[int] = set()
+    ticks: list[tuple[int, int]] = []
 
 
 class Calendar:
@@ -79,13 +86,30 @@ class Calendar:
             self._changed.add(due // HOUR)
             heapq.heappush(self._heap, (due, subject))
 
-    def pop(self, until: int) -> tuple[int, str] | None:
-        """The next (instant, patient) that is due by `until`, in order, or None."""
-        while self._heap and self._heap[0][0] <= until:
-            due, subject = heapq.heappop(self._heap)
+    def due(self, subject: str) -> int | None:
+        """When the patient is due next, by `clock.now`; None when he isn't."""
+        due = self._due.get(subject)
+        return due if due is not None and due <= self.clock.now else None
+
+    def first(self) -> str | None:
+        """Who is due first, by `clock.now`."""
+        while self._heap and self._heap[0][0] <= self.clock.now:
+            due, subject = self._heap[0]
             if self._due.get(subject) == due:
-                return due, subject
+                return subject
+            heapq.heappop(self._heap)
         return None
+
+    def tick(self, now: int, position: int) -> None:
+        """Move the time."""
+        oldest = self._heap[0][0] if self.first() is not None else now
+        self.clock.ticks = [tick for tick in self.clock.ticks if tick[0] >= oldest]
+        self.clock.now = now
+        self.clock.ticks.append((now, position))
+
+    def position(self, due: int) -> int:
+        """Where the tick stands that made an instant due: the first that is not before it."""
+        return next(position for now, position in self.clock.ticks if now >= due)
 
     def save(self) -> None:
         """Write what changed."""
@@ -120,17 +144,42 @@ class PatientProcessor:
     def fold(self, record: Record, out: Output) -> None:
         """Take one fact or tick."""
         if isinstance(record.item, Tick):
-            self._tick(record.item.now, record.position, out)
+            if record.item.now > self.now:
+                self._calendar.tick(record.item.now, record.position)
         else:
             self._fact(record.item, record.position, out)
 
-    def flush(self, out: Output) -> None:
-        """Issue the rows of every patient touched since the last flush."""
-        for _ in self.issue(out):
+    def flush(self, out: Output, *, ticks: bool = True) -> None:
+        """Issue the rows of every patient touched since the last flush; with `ticks` also do all that ticks left to be done."""
+        for _ in self._issue_touched(out):
+            pass
+        while ticks and self.work(out):
             pass
 
     def issue(self, out: Output) -> Iterator[None]:
         """`flush`, patient by patient: between two of them `out` may be emptied."""
+        yield from self._issue_touched(out)
+        while self.work(out):
+            yield
+
+    @property
+    def waiting(self) -> bool:
+        """Whether ticks left anything to be done."""
+        return self._calendar.first() is not None
+
+    def work(self, out: Output) -> bool:
+        """Work off the patient who is due first, up to the newest tick, and issue his rows; False when nobody is due."""
+        subject = self._calendar.first()
+        if subject is None:
+            return False
+        self._catch_up(subject, out)
+        ledger = self._touched.pop(subject)
+        Issue(ledger, self.policy, out).run()
+        if len(self._live) > WARM:
+            ledger.rest()
+        return True
+
+    def _issue_touched(self, out: Output) -> Iterator[None]:
         crowded = len(self._touched) > WARM
         for subject in sorted(self._touched):
             ledger = self._touched[subject]
@@ -163,18 +212,15 @@ class PatientProcessor:
 
     # -- time ---------------------------------------------------------------------------------------------------------------------
 
-    def _tick(self, now: int, position: int, out: Output) -> None:
-        if now <= self.now:
-            return
-        while (found := self._calendar.pop(now)) is not None:
-            due, subject = found
+    def _catch_up(self, subject: str, out: Output) -> None:
+        """Do what the ticks so far made due for a patient."""
+        while (due := self._calendar.due(subject)) is not None:
             ledger = self.ledger(subject)
-            ledger.head.position = position
+            ledger.head.position = self._calendar.position(due)
             ledger.advance(due)
             self._touched[subject] = ledger
             alerts.evaluate(ledger, self.policy, due, out)
             self._calendar.set(subject, self._next_due(ledger))
-        self._calendar.clock.now = now
 
     def _next_due(self, ledger: Ledger) -> int | None:
         """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due."""
@@ -187,6 +233,7 @@ class PatientProcessor:
     # -- facts --------------------------------------------------------------------------------------------------------------------
 
     def _fact(self, fact: Fact, position: int, out: Output) -> None:
+        self._catch_up(fact.subject, out)
         ledger = self.ledger(fact.subject)
         key, content = fact_key(fact), content_digest(fact)
         known = ledger.known(key)

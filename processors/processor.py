@@ -5,6 +5,7 @@ knows the time only from ticks, and never does I/O: the same records give the sa
 
     fold(record)   for each record, in order,
     flush()        at the end of a batch: rows are computed once a patient and batch,
+    work()         as often as it likes, where it doesn't want `flush` to do all that ticks left to be done,
     save()         before a checkpoint: what changed goes into the store as bytes.
 """
 
@@ -65,7 +66,10 @@ class DeadLetter:
 
 @dataclass(slots=True)
 class Output:
-    """What folding a batch made. `facts` (and the ticks a stage forwards) go on to the next stage."""
+    """What folding a batch made. `facts` (and the ticks a stage forwards) go on to the next stage.
+
+    `applied` counts the records that are in the state for good; `waiting` how many more of them wait there for one that is missing.
+    """
 
     facts: list[Fact | Tick] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -73,6 +77,7 @@ class Output:
     dead: list[DeadLetter] = field(default_factory=list)
     applied: int = 0
     duplicates: int = 0
+    waiting: int = 0
 
 
 class Processor(Protocol):
@@ -81,8 +86,15 @@ class Processor(Protocol):
     def fold(self, record: Record, out: Output) -> None:
         """Take one record; what follows at once (facts, dead letters, transitions) is added to `out`."""
 
-    def flush(self, out: Output) -> None:
-        """Add the rows that changed since the last flush to `out`."""
+    def flush(self, out: Output, *, ticks: bool = True) -> None:
+        """Add the rows that changed since the last flush to `out`; without `ticks` what they left to be done stays for `work`."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether ticks left anything to be done."""
+
+    def work(self, out: Output) -> bool:
+        """Do a small part of what ticks left to be done; False when nothing is left."""
 
     def save(self) -> None:
         """Write what changed since the last save to the store."""

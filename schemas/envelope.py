@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from schemas.events import CHUNK, EVENT_MODELS, MOTION_SOURCE, TICK, CloudEvent, Data, PatientEvent
 from schemas.facts import Fact, Unusable
 from schemas.instants import parse_instant
+from schemas.quick import quick_way
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,8 @@ SAMPLE_FIELDS = frozenset({"samples", "samples_b64", "n"})
 _OWN_FIELDS = frozenset({*CloudEvent.model_fields, *PatientEvent.model_fields, "type", "data", "datacontenttype", "data_base64"})
 _VALIDATORS = {name: model.__pydantic_validator__.validate_python for name, model in EVENT_MODELS.items()}
 _DATA_MODELS: dict[str, type[Data]] = {name: model.model_fields["data"].annotation for name, model in EVENT_MODELS.items()}  # type: ignore[misc]
+_QUICK = {name: quick_way(model) for name, model in EVENT_MODELS.items()}
+_USUAL_FIELDS = frozenset({"specversion", "type", "source", "id", "subject", "time", "recordedtime", "clinicid", "datacontenttype", "data"})
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -108,41 +111,42 @@ def fact_of(event: dict[str, Any], *, derived: bool = False, depth: int = 0) -> 
     kind = event.get("type")
     if not isinstance(kind, str):
         raise unusable("invalid", "type: missing or not text", event)
-    validate = _VALIDATORS.get(kind)
-    if validate is None:
+    if kind not in _VALIDATORS:
         raise unusable("unknown_type", "type: not an event type of the contract", event)
     payload = event.get("data")
     if payload is None:
         payload = event["data"] = {}
+    quick = _QUICK[kind]
+    if quick is not None and depth <= MAX_DEPTH and (checked := quick(event)) is not None:
+        time, recorded, data = checked
+    else:
+        time, recorded, data = _validated(event, kind)
+        if kind == CHUNK:
+            payload = {name: value for name, value in payload.items() if name not in SAMPLE_FIELDS}
+        if depth > MAX_DEPTH and _nests_deeper([payload, *(event[x] for x in event if x not in _OWN_FIELDS)], MAX_DEPTH + 2):
+            raise unusable("invalid", f"data: nested more than {MAX_DEPTH} deep", event)
+    subject, clinic = ("", None) if kind == TICK else (event["subject"], event.get("clinicid"))
+    attributes = _attributes(event, clinic)
+    return Fact(kind, event["source"], event["id"], subject, time, recorded, data, payload, clinic, attributes, derived)
+
+
+def _validated(event: dict[str, Any], kind: str) -> tuple[int, int, Data]:
+    """An event's time, recorded time (ns) and data, by its model; `Unusable` where they aren't valid."""
     try:
-        valid = validate(event)
+        said = _VALIDATORS[kind](event).__dict__
     except ValidationError as error:
         raise unusable("invalid", explain(error.errors(include_url=False, include_context=False, include_input=False)), event) from None
-    if kind == CHUNK:
-        payload = {name: value for name, value in payload.items() if name not in SAMPLE_FIELDS}
-    extra = valid.__pydantic_extra__
-    if depth > MAX_DEPTH and _nests_deeper([payload, extra], MAX_DEPTH + 2):
-        raise unusable("invalid", f"data: nested more than {MAX_DEPTH} deep", event)
-    said = valid.__dict__
-    recorded = said["recordedtime"]
-    clinic = said.get("clinicid")
+    return said["time"], said["time"] if said["recordedtime"] is None else said["recordedtime"], said["data"]
+
+
+def _attributes(event: dict[str, Any], clinic: str | None) -> dict[str, str]:
+    """The attributes of an envelope beside its own, as text."""
     attributes = {} if clinic is None else {"clinicid": clinic}
-    for name, value in extra.items():
-        if name not in _OWN_FIELDS and value is not None:
-            attributes[name] = attribute_text(value)
-    return Fact(
-        kind,
-        said["source"],
-        said["id"],
-        said["subject"] if kind != TICK else "",
-        said["time"],
-        said["time"] if recorded is None else recorded,
-        said["data"],
-        payload,
-        clinic,
-        attributes,
-        derived,
-    )
+    if not event.keys() <= _USUAL_FIELDS:
+        for name, value in event.items():
+            if name not in _OWN_FIELDS and value is not None:
+                attributes[name] = attribute_text(value)
+    return attributes
 
 
 def make_fact(

@@ -59,6 +59,7 @@ def _unit(vector: tuple[float, float, float]) -> tuple[float, float, float]:
     return (vector[0] / length, vector[1] / length, vector[2] / length)
 
 
+OR_ONE = _or(1)
 Text = Annotated[str, Strict()]
 Name = Annotated[str, Strict(), Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
@@ -347,7 +348,7 @@ class MotionSession(Data):
     """An exercise session as derived from its chunks."""
 
     session_id: Text
-    derivation: Annotated[Int, _or(1)] = 1
+    derivation: Annotated[Int, OR_ONE] = 1
     exercise_id: Text | None = None
     joint: Text
     motion: Text | None = None
@@ -365,7 +366,7 @@ class MotionRep(Data):
     """One repetition as derived from the chunks of its session."""
 
     session_id: Text
-    derivation: Annotated[Int, _or(1)] = 1
+    derivation: Annotated[Int, OR_ONE] = 1
     session_start: Instant
     rep: Positive
     exercise_id: Text | None = None

@@ -42,6 +42,16 @@ def _minute(text: str) -> int:
     return _midnight(day) + int(hour) * 3600 + int(minute) * 60
 
 
+@lru_cache(4096)
+def _rest(text: str) -> int:
+    """Nanoseconds that `:ss`, perhaps with a fraction, and an offset add to a minute in UTC; ValueError when it isn't that."""
+    if (found := _REST.fullmatch(text)) is None:
+        raise ValueError(_NO_INSTANT)
+    second, fraction, offset = found.groups()
+    nanos = 0 if fraction is None else int(fraction.ljust(9, "0"))
+    return (int(second) - _offset(offset)) * SECOND + nanos
+
+
 @lru_cache(256)
 def _offset(text: str) -> int:
     """Seconds east of UTC of `Z` or ±hh:mm."""
@@ -59,12 +69,10 @@ def parse_instant(text: object) -> int:
 
     A leap second is the first instant after it, as POSIX counts. ValueError for anything else, instants outside 1900..2262 included.
     """
-    if not isinstance(text, str) or (found := _REST.fullmatch(text, 16)) is None:
-        raise ValueError(_NO_INSTANT)
-    second, fraction, offset = found.groups()
-    instant = (_minute(text[:16]) + int(second) - _offset(offset)) * SECOND
-    if fraction is not None:
-        instant += int(fraction.ljust(9, "0"))
+    if not isinstance(text, str):
+        raise ValueError(_NO_INSTANT)  # noqa: TRY004 - pydantic collects ValueError
+    rest = _rest(text[16:])
+    instant = _minute(text[:16]) * SECOND + rest
     if not FIRST <= instant <= LAST:
         raise ValueError("a time outside 1900-01-01..2262-04-11")
     return instant

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "sink": Entry("live", "Write what comes in over Kafka into the tables.", "sink"),
     "dispatch": Entry("live", "Send alerts as signed webhooks.", "dispatch"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
+    "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
 }
 """Every command, by section in the contract's order."""
 

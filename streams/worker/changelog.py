@@ -27,7 +27,9 @@ READ_BYTES = 16 << 20
 class Progress(msgspec.Struct):
     """How far a state has come: all before `next_offset` is in it. `clock` is the stream's (ns), `tick` the newest tick (ns).
 
-    The records since the beginning, by what became of them: `read` in all, `applied`, `duplicates`, and `dead` by reason.
+    The records since the beginning, by what became of them: `read` in all = `applied` + `ticks` + `duplicates` + `waiting` (held until
+    one that is missing comes) + `dead` by reason. `rows` counts what was sent to rtm.metrics.v1, by table. `retired` is the generation
+    that goes on in place of this one, 0 while none does.
     """
 
     next_offset: int = 0
@@ -37,6 +39,10 @@ class Progress(msgspec.Struct):
     applied: int = 0
     duplicates: int = 0
     dead: dict[str, int] = {}
+    ticks: int = 0
+    waiting: int = 0
+    rows: dict[str, int] = {}
+    retired: int = 0
 
 
 class ChangelogStore:

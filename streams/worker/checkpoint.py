@@ -10,6 +10,7 @@ what lies before it is skipped.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,10 @@ class GivenUp(Exception):  # noqa: N818 - it is no error
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What all partitions of a worker have in common. `partitions` is the number of partitions by topic."""
+    """What all partitions of a worker have in common. `partitions` is the number of partitions by topic.
+
+    `muted`: changes of alerts are not told, for another generation has told them or will.
+    """
 
     bootstrap: str
     group: str
@@ -66,6 +70,7 @@ class Job:
     max_record: int
     partitions: dict[str, int]
     executor: Executor
+    muted: bool = False
 
     @property
     def consumers(self) -> str:
@@ -109,6 +114,11 @@ class Checkpoint:
                 f"{self.topic}, partition {self.partition}: the state knows offset {self.next_offset - 1}, but the topic ends before "
                 f"{end}; was it made anew? Give the workers another RTM_GENERATION"
             )
+        if self.progress.retired:
+            raise LogError(
+                f"{self.topic}, partition {self.partition}: generation {self._job.generation} was replaced by rtm rebuild --switch: "
+                f"start with RTM_GENERATION={self.progress.retired}"
+            )
         # 3. Make the processor over it.
         self._processor = await self._in_thread(self._stage.make, self._job.policy, self._store)
 
@@ -145,6 +155,14 @@ class Checkpoint:
             return
         await self._producer.begin_transaction()
         await self._write([tick_record(self.topic, self.partition, now)])
+        await self._producer.commit_transaction()
+
+    async def retire(self, successor: int) -> None:
+        """Have no worker fold this partition any more in this generation: `successor` goes on from here. For good."""
+        self.progress.retired = successor
+        self._store.put_progress(self.progress)
+        await self._producer.begin_transaction()
+        await self._write(list(self._changes()))
         await self._producer.commit_transaction()
 
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
@@ -185,6 +203,7 @@ class Checkpoint:
             dead.append(self._bury(piece, index, reason))
             return
         if fact.type == TICK:
+            progress.ticks += 1
             progress.tick = max(progress.tick, fact.time)
             progress.clock = max(progress.clock, fact.time)
             self._processor.fold(Record(piece.offsets[index], Tick(fact.time)), out)
@@ -210,9 +229,13 @@ class Checkpoint:
         return dead_letter_record(original, piece.offsets[index], dead.reason, dead.error, dead.event_id, received, partitions)
 
     def _count(self, piece: Slice, out: Output) -> None:
-        self.progress.applied += out.applied
-        self.progress.duplicates += out.duplicates
-        self.progress.next_offset = piece.end
+        progress = self.progress
+        progress.applied += out.applied - out.waiting
+        progress.waiting += out.waiting
+        progress.duplicates += out.duplicates
+        for table, rows in Counter(row.table for row in out.rows).items():
+            progress.rows[table] = progress.rows.get(table, 0) + rows
+        progress.next_offset = piece.end
         self._store.put_progress(self.progress)
 
     def _outputs(self, out: Output) -> Iterator[Outgoing]:
@@ -222,7 +245,8 @@ class Checkpoint:
         generation = self._job.generation
         yield from fact_records(self.partition, out.facts)
         yield from row_records(out.rows, generation, self._job.partitions[METRICS.name])
-        yield from alert_records(out.transitions, generation, self._job.partitions[ALERTS.name])
+        if not self._job.muted:
+            yield from alert_records(out.transitions, generation, self._job.partitions[ALERTS.name])
 
     def _changes(self) -> Iterator[Outgoing]:
         topic = self._job.state_topic(self._stage)

@@ -77,6 +77,7 @@ class Log:
                 processor.save()
                 processor = PatientProcessor(Policy(), self.store)
         processor.fold(Record(position, Tick(self.until)), out)
+        processor.flush(out)
         return out.transitions
 
     def told(self) -> list[tuple[str, str]]:
