@@ -70,7 +70,7 @@ class MotionProcessor:
             out.applied += 1
         self._sessions.trim()
 
-    waiting = False
+    waiting: tuple[int, int] | None = None
     """A tick leaves nothing to be done."""
 
     def flush(self, out: Output, *, ticks: bool = True) -> None:
@@ -79,6 +79,9 @@ class MotionProcessor:
     def work(self, out: Output) -> bool:  # noqa: ARG002 - nothing is ever left
         """Nothing to do."""
         return False
+
+    def put_off(self) -> None:
+        """Nothing to put off."""
 
     def save(self) -> None:
         """Write what changed since the last save to the store."""

@@ -45,12 +45,14 @@ HOUR = 3600 * SECOND
 class Clock(msgspec.Struct, array_like=True):
     """What the stage knows of the time: the newest tick, and the hours in which something of some patient is due.
 
-    `ticks`: instant and position of the ticks whose work is not all done, and of the newest.
+    `ticks`: instant and position of the ticks whose work is not all done, and of the newest. `put_off`: who waits for the next tick, and
+    since when he is due.
     """
 
     now: int = 0
     hours: set[int] = set()
     ticks: list[tuple[int, int]] = []
+    put_off: dict[str, int] = {}
 
 
 class Calendar:
@@ -106,10 +108,25 @@ class Calendar:
         self.clock.ticks = [tick for tick in self.clock.ticks if tick[0] >= oldest]
         self.clock.now = now
         self.clock.ticks.append((now, position))
+        for subject, due in self.clock.put_off.items():
+            self.set(subject, due)
+        self.clock.put_off.clear()
 
     def position(self, due: int) -> int:
         """Where the tick stands that made an instant due: the first that is not before it."""
         return next(position for now, position in self.clock.ticks if now >= due)
+
+    @property
+    def waiting(self) -> tuple[int, int] | None:
+        """Position and instant of the first tick that left somebody due."""
+        subject = self.first()
+        return None if subject is None else next((position, now) for now, position in self.clock.ticks if now >= self._due[subject])
+
+    def put_off(self) -> None:
+        """Let who is due first wait for the next tick; his instant stays."""
+        if (subject := self.first()) is not None:
+            self.clock.put_off[subject] = self._due[subject]
+            self.set(subject, None)
 
     def save(self) -> None:
         """Write what changed."""
@@ -163,9 +180,13 @@ class PatientProcessor:
             yield
 
     @property
-    def waiting(self) -> bool:
-        """Whether ticks left anything to be done."""
-        return self._calendar.first() is not None
+    def waiting(self) -> tuple[int, int] | None:
+        """Position and instant of the first tick that left anything to be done."""
+        return self._calendar.waiting
+
+    def put_off(self) -> None:
+        """Let the patient who is due first wait for the next tick."""
+        self._calendar.put_off()
 
     def work(self, out: Output) -> bool:
         """Work off the patient who is due first, up to the newest tick, and issue his rows; False when nobody is due."""

@@ -90,11 +90,14 @@ class Processor(Protocol):
         """Add the rows that changed since the last flush to `out`; without `ticks` what they left to be done stays for `work`."""
 
     @property
-    def waiting(self) -> bool:
-        """Whether ticks left anything to be done."""
+    def waiting(self) -> tuple[int, int] | None:
+        """Position and instant (ns) of the first tick that left anything to be done."""
 
     def work(self, out: Output) -> bool:
         """Do a small part of what ticks left to be done; False when nothing is left."""
+
+    def put_off(self) -> None:
+        """Leave the next such part, which failed, to the next tick."""
 
     def save(self) -> None:
         """Write what changed since the last save to the store."""

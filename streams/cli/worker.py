@@ -6,7 +6,8 @@ import click
 
 
 @click.command()
-def worker() -> int:
+@click.option("--accept-loss", is_flag=True, help="Go on where retention took what the state needs next; it is counted as lost.")
+def worker(*, accept_loss: bool) -> int:
     """Fold what comes in over Kafka into rows and alerts, until Ctrl-C or SIGTERM.
 
     Start as many as you like, on any machine: they share the partitions, and take over from one that dies. Needs a Kafka (RTM_KAFKA)
@@ -21,7 +22,7 @@ def worker() -> int:
     from streams.worker.worker import WorkerError, run_worker  # noqa: PLC0415
 
     try:
-        run_worker(load_settings(), click.echo)
+        run_worker(load_settings(), click.echo, accept_loss=accept_loss)
     except WorkerError as error:
         click.echo(f"rtm: {error}", err=True)
         return error.status

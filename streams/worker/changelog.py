@@ -8,7 +8,9 @@ the `Progress`, with the offset up to which the input is in this state.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]
@@ -16,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 from processors.shelf import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 PROGRESS_KEY = b"\xffprogress"
 """Our own key: not UTF-8, and no processor's."""
@@ -25,11 +27,15 @@ READ_BYTES = 16 << 20
 
 
 class Progress(msgspec.Struct):
-    """How far a state has come: all before `next_offset` is in it. `clock` is the stream's (ns), `tick` the newest tick (ns).
+    """How far a state has come: all before `next_offset` is in it. `clock` is the stream's (ns).
 
     The records since the beginning, by what became of them: `read` in all = `applied` + `ticks` + `duplicates` + `waiting` (held until
     one that is missing comes) + `dead` by reason. `rows` counts what was sent to rtm.metrics.v1, by table. `retired` is the generation
     that goes on in place of this one, 0 while none does.
+
+    `tick` is the newest tick whose work is done, `tick_read` the newest that was read. `crashes` counts, by offset, how often a processor
+    failed at a record that is not done; `put_off` the ticks' dead letters, as ticks count besides. `log_id` is the input topic's id;
+    `lost` counts the offsets that were gone from it unread, and were accepted as lost.
     """
 
     next_offset: int = 0
@@ -43,49 +49,58 @@ class Progress(msgspec.Struct):
     waiting: int = 0
     rows: dict[str, int] = {}
     retired: int = 0
+    tick_read: int = 0
+    crashes: dict[int, int] = {}
+    put_off: int = 0
+    log_id: str = ""
+    lost: int = 0
 
 
 class ChangelogStore:
-    """A `StateStore` in memory that knows what changed since the changes were last taken."""
+    """A `StateStore` over what is committed; what changed since is kept apart, until it is committed too, or undone."""
 
     def __init__(self) -> None:
-        self._blobs: dict[bytes, bytes] = {}
-        self._changed: dict[bytes, None] = {}
-
-    def __len__(self) -> int:
-        return len(self._blobs)
+        self._committed: dict[bytes, bytes] = {}
+        self._changed: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """The bytes last put under the key, or None."""
-        return self._blobs.get(key)
+        return self._changed[key] if key in self._changed else self._committed.get(key)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Keep `value` under the key."""
-        if self._blobs.get(key) != value:
-            self._blobs[key] = value
-            self._changed[key] = None
+        if self.get(key) != value:
+            self._changed[key] = value
 
     def delete(self, key: bytes) -> None:
         """Forget the key; no error when there is none."""
-        if self._blobs.pop(key, None) is not None:
+        if self.get(key) is not None:
             self._changed[key] = None
 
-    def take_changes(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Every key that changed since this was last asked for, in the order in which they changed first; None: deleted."""
+    def changes(self) -> Iterator[tuple[bytes, bytes | None]]:
+        """Every key that changed since the last commit, in the order in which they changed first; None: deleted."""
+        yield from self._changed.items()
+
+    def commit(self) -> None:
+        """The changes are in the state topic."""
         changed, self._changed = self._changed, {}
-        for key in changed:
-            yield key, self._blobs.get(key)
+        for key, value in changed.items():
+            self.restore(key, value)
+
+    def undo(self) -> None:
+        """Forget the changes."""
+        self._changed = {}
 
     def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take one record of the topic, in its order; it counts as no change."""
+        """Take one record of the topic, in its order."""
         if value is None:
-            self._blobs.pop(key, None)
+            self._committed.pop(key, None)
         else:
-            self._blobs[key] = value
+            self._committed[key] = value
 
     def progress(self) -> Progress:
         """How far this state has come; NewerStateError when a newer version wrote it."""
-        blob = self._blobs.get(PROGRESS_KEY)
+        blob = self.get(PROGRESS_KEY)
         return Progress() if blob is None else unpack(blob, Progress)
 
     def put_progress(self, progress: Progress) -> None:
@@ -93,13 +108,43 @@ class ChangelogStore:
         self.put(PROGRESS_KEY, pack(progress))
 
 
-async def read_changelog(bootstrap: str, topic: str, partition: int, log: str) -> tuple[ChangelogStore, int]:
-    """The state in a partition of a state topic, read to its end, and where the same partition of the topic `log` ends.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The first offset that a partition of the log still has, and the one behind its last."""
+
+    begin: int
+    end: int
+
+
+async def read_changelog(bootstrap: str, topic: str, partition: int, log: str) -> tuple[ChangelogStore, Bounds]:
+    """The state in a partition of a state topic, read to its end, and the bounds of the same partition of the topic `log`.
 
     Whoever writes to the state must have been fenced before. Raises aiokafka's KafkaError.
     """
     store = ChangelogStore()
     state, source = TopicPartition(topic, partition), TopicPartition(log, partition)
+    async with _reading(bootstrap) as reader:
+        ends = await reader.end_offsets([state, source])  # before anything is fetched: it would wait behind the fetch
+        begins = await reader.beginning_offsets([source])
+        reader.assign([state])
+        await reader.seek_to_beginning(state)
+        while await reader.position(state) < ends[state]:
+            for records in (await reader.getmany(state, timeout_ms=500)).values():
+                for record in records:
+                    store.restore(record.key, record.value)
+    return store, Bounds(int(begins[source]), int(ends[source]))
+
+
+async def read_bounds(bootstrap: str, log: str, partition: int) -> Bounds:
+    """The bounds of a partition of the log, as they are now. Raises aiokafka's KafkaError."""
+    place = TopicPartition(log, partition)
+    async with _reading(bootstrap) as reader:
+        begins, ends = await reader.beginning_offsets([place]), await reader.end_offsets([place])
+    return Bounds(int(begins[place]), int(ends[place]))
+
+
+@asynccontextmanager
+async def _reading(bootstrap: str) -> AsyncIterator[Any]:
     reader = AIOKafkaConsumer(
         bootstrap_servers=bootstrap,
         isolation_level="read_committed",
@@ -109,13 +154,6 @@ async def read_changelog(bootstrap: str, topic: str, partition: int, log: str) -
     )
     await reader.start()
     try:
-        ends = await reader.end_offsets([state, source])  # before anything is fetched: it would wait behind the fetch
-        reader.assign([state])
-        await reader.seek_to_beginning(state)
-        while await reader.position(state) < ends[state]:
-            for records in (await reader.getmany(state, timeout_ms=500)).values():
-                for record in records:
-                    store.restore(record.key, record.value)
+        yield reader
     finally:
         await reader.stop()
-    return store, int(ends[source])

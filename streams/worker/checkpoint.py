@@ -1,6 +1,6 @@
-"""The checkpoint: one slice of one partition is folded, and what comes of it written in one Kafka transaction.
+"""The checkpoint: what one slice of one partition comes to is written in one Kafka transaction.
 
-    slice ─▶ decode, fold ─▶ transaction { outputs, changed state, input offset } ─▶ all of it or nothing
+    slice ─▶ fold (a thread) ─▶ transaction { outputs, changed state, input offset } ─▶ all of it or nothing
 
 The transaction's producer has a `transactional.id` of the partition, so whoever takes the partition over and starts that producer first
 fences the former owner out: a worker that was taken for dead and wakes up changes nothing. The state itself says which offset is next;
@@ -10,33 +10,20 @@ what lies before it is skipped.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 
-from processors.processor import Output, Processor, Record, Tick
-from processors.topology import MOTION
-from schemas.codecs import decode_kafka
-from schemas.envelope import unusable
-from schemas.events import TICK
-from schemas.facts import Fact, Unusable
-from schemas.topics import ALERTS, DEAD_LETTERS, METRICS, SENSOR
-from streams.deadletters import Origin, place_admission
-from streams.kafka.outgoing import Outgoing, alert_records, dead_letter_record, fact_records, row_records, tick_record
-from streams.kafka.placement import misplacement
-from streams.kafka.topics import state_topic
-from streams.worker.changelog import ChangelogStore, Progress, read_changelog
+from streams.kafka.outgoing import Outgoing, tick_record
+from streams.worker.changelog import Bounds, ChangelogStore, Progress, read_bounds, read_changelog
+from streams.worker.partition_fold import FoldError, PartitionFold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from concurrent.futures import Executor
+    from collections.abc import Callable, Iterable
 
-    from processors.policy import Policy
-    from processors.processor import DeadLetter
     from processors.topology import Stage
+    from streams.worker.job import Job
     from streams.worker.slices import Slice
 
 BATCH_BYTES = 512 * 1024
@@ -44,55 +31,20 @@ TRANSACTION_TIMEOUT_MS = 30_000
 """How long a transaction whose worker died may keep readers waiting, where nobody takes its partition over."""
 
 
-class FoldError(Exception):
-    """A processor failed at a record: a bug. The message names topic, partition and offset, and nothing of the record."""
-
-
 class LogError(Exception):
-    """The log isn't the one that the state was made from."""
-
-
-class GivenUp(Exception):  # noqa: N818 - it is no error
-    """The partition was taken away while a slice was folded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What all partitions of a worker have in common. `partitions` is the number of partitions by topic.
-
-    `muted`: changes of alerts are not told, for another generation has told them or will.
-    """
-
-    bootstrap: str
-    group: str
-    generation: int
-    policy: Policy
-    max_record: int
-    partitions: dict[str, int]
-    executor: Executor
-    muted: bool = False
-
-    @property
-    def consumers(self) -> str:
-        """The consumer group of this generation's workers."""
-        return f"{self.group}-{self.generation}"
-
-    def state_topic(self, stage: Stage) -> str:
-        """The compacted topic that holds a stage's state."""
-        return state_topic(self.group, self.generation, "motion" if stage is MOTION else "patient")
+    """The log isn't the one that the state was made from, or lacks what the state needs next."""
 
 
 class Checkpoint:
-    """One partition of one stage, owned: its producer, its state, its processor. Made anew at every assignment."""
+    """One partition of one stage, owned: its producer, its state, its fold. Made anew at every assignment."""
 
     def __init__(self, job: Job, stage: Stage, partition: int) -> None:
         self.topic, self.partition = stage.reads, partition
-        self.progress = Progress()
         self.next_offset = 0
         self.giving_up = False
         self._job, self._stage = job, stage
         self._store = ChangelogStore()
-        self._processor: Processor
+        self._fold: PartitionFold
         self._producer = AIOKafkaProducer(
             bootstrap_servers=job.bootstrap,
             transactional_id=f"{job.group}-{job.generation}-{self.topic}-{partition}",
@@ -100,27 +52,30 @@ class Checkpoint:
             max_batch_size=BATCH_BYTES,
         )
 
+    @property
+    def progress(self) -> Progress:
+        """How far the state has come."""
+        return self._fold.progress
+
+    @property
+    def waiting(self) -> bool:
+        """Whether ticks left anything to be done: then `work` is to be called."""
+        return self._fold.waiting
+
     async def start(self) -> None:
         """Take the partition over. Raises KafkaError, NewerStateError, LogError."""
         # 1. Start the producer: it fences the former owner, and ends what he left open.
         await self._producer.start()
         # 2. Read the state to its end: nobody else can write to it any more.
         state = self._job.state_topic(self._stage)
-        self._store, end = await read_changelog(self._job.bootstrap, state, self.partition, self.topic)
-        self.progress = self._store.progress()
+        self._store, bounds = await read_changelog(self._job.bootstrap, state, self.partition, self.topic)
+        # 3. See that the log goes on where the state ends.
+        if self._compare(progress := self._store.progress(), bounds):
+            self._store.put_progress(progress)
+            await self._commit_state()
+        # 4. Make the processor over it.
+        self._fold = await self._in_thread(PartitionFold, self._job, self._stage, self.partition, self._store, lambda: self.giving_up)
         self.next_offset = self.progress.next_offset
-        if self.next_offset > end:
-            raise LogError(
-                f"{self.topic}, partition {self.partition}: the state knows offset {self.next_offset - 1}, but the topic ends before "
-                f"{end}; was it made anew? Give the workers another RTM_GENERATION"
-            )
-        if self.progress.retired:
-            raise LogError(
-                f"{self.topic}, partition {self.partition}: generation {self._job.generation} was replaced by rtm rebuild --switch: "
-                f"start with RTM_GENERATION={self.progress.retired}"
-            )
-        # 3. Make the processor over it.
-        self._processor = await self._in_thread(self._stage.make, self._job.policy, self._store)
 
     async def stop(self) -> None:
         """Let the producer go. What is being folded must have been given up before: a stopped producer answers no pending send."""
@@ -137,7 +92,7 @@ class Checkpoint:
         if piece.end <= self.next_offset:
             return True
         # 2. Fold the records, and collect all that is to be written. In a thread: it is all computing, and may take long.
-        outgoing = await self._in_thread(self._compute, piece)
+        outgoing = await self._computed(self._fold.take, piece)
         # 3. Begin the transaction.
         await self._producer.begin_transaction()
         # 4. Write the outputs and the changed state, the new `next_offset` in it.
@@ -146,12 +101,21 @@ class Checkpoint:
         await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.consumers)
         # 6. Commit: now all of it is there, before this nothing.
         await self._producer.commit_transaction()
+        self._store.commit()
         self.next_offset = piece.end
         return True
 
+    async def work(self) -> None:
+        """Go on with what ticks left to be done, in a transaction of its own. Raises as `fold`."""
+        outgoing = await self._computed(self._fold.work)
+        await self._producer.begin_transaction()
+        await self._write(outgoing)
+        await self._producer.commit_transaction()
+        self._store.commit()
+
     async def write_tick(self, now: int) -> None:
         """Write the tick of the instant `now` (ns) into the input itself, unless the state knows it. Fenced as all else is."""
-        if now <= self.progress.tick:
+        if now <= self.progress.tick_read:
             return
         await self._producer.begin_transaction()
         await self._write([tick_record(self.topic, self.partition, now)])
@@ -161,97 +125,59 @@ class Checkpoint:
         """Have no worker fold this partition any more in this generation: `successor` goes on from here. For good."""
         self.progress.retired = successor
         self._store.put_progress(self.progress)
+        await self._commit_state()
+
+    async def see_what_is_lost(self) -> None:
+        """Raise LogError when the log lacks what the state needs next; it may have been cut while it was read."""
+        self._compare(self.progress, await read_bounds(self._job.bootstrap, self.topic, self.partition), accept=False)
+
+    def _compare(self, progress: Progress, bounds: Bounds, *, accept: bool | None = None) -> bool:
+        """Compare a state with the log; whether the progress was changed by it. LogError where the two don't go together."""
+        where = f"{self.topic}, partition {self.partition}"
+        log_id, changed = self._job.log_ids.get(self.topic, ""), False
+        if progress.next_offset > bounds.end:
+            raise LogError(
+                f"{where}: the state knows offset {progress.next_offset - 1}, but the topic ends before {bounds.end}; was it made anew? "
+                "Give the workers another RTM_GENERATION"
+            )
+        if progress.log_id and log_id and progress.log_id != log_id:
+            raise LogError(f"{where}: the topic was made anew since the state was made from it; give the workers another RTM_GENERATION")
+        if progress.retired:
+            raise LogError(
+                f"{where}: generation {self._job.generation} was replaced by rtm rebuild --switch: "
+                f"start with RTM_GENERATION={progress.retired}"
+            )
+        if bounds.begin > progress.next_offset:
+            if progress.read:
+                if not (self._job.accept_loss if accept is None else accept):
+                    raise LogError(
+                        f"{where}: offsets {progress.next_offset} to {bounds.begin - 1} are gone from the topic before they were read; "
+                        "was its retention too short? rtm worker --accept-loss goes on behind them, and counts them as lost"
+                    )
+                progress.lost += bounds.begin - progress.next_offset
+            progress.next_offset, changed = bounds.begin, True
+        if log_id and progress.log_id != log_id:
+            progress.log_id, changed = log_id, True
+        return changed
+
+    async def _computed(self, compute: Callable[..., list[Outgoing]], *arguments: Any) -> list[Outgoing]:
+        """What a fold comes to; where a processor fails, the crash is counted in the state before FoldError goes on."""
+        try:
+            outgoing: list[Outgoing] = await self._in_thread(compute, *arguments)
+        except FoldError:
+            await self._commit_state()
+            raise
+        return outgoing
+
+    async def _commit_state(self) -> None:
         await self._producer.begin_transaction()
-        await self._write(list(self._changes()))
+        topic = self._job.state_topic(self._stage)
+        await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
         await self._producer.commit_transaction()
+        self._store.commit()
 
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._job.executor, function, *arguments)
-
-    # -- computing, in a thread ----------------------------------------------------------------------------------------------------
-
-    def _compute(self, piece: Slice) -> list[Outgoing]:
-        out, dead = Output(), list[Outgoing]()
-        offset = piece.begin
-        try:
-            for index in range(len(piece.offsets)):
-                offset = piece.offsets[index]
-                if offset < self.next_offset:
-                    continue
-                self._take(piece, index, out, dead)
-            self._processor.flush(out)
-            self._processor.save()
-        except GivenUp:
-            raise
-        except Exception as error:
-            raise FoldError(
-                f"{self.topic}, partition {self.partition}, offset {offset}: the {self._stage.name} stage failed with "
-                f"{type(error).__name__}; nothing of this slice was written"
-            ) from error
-        dead.extend(self._bury(piece, piece.offsets.index(letter.position), letter) for letter in out.dead)
-        self._count(piece, out)
-        return [*self._outputs(out), *dead, *self._changes()]
-
-    def _take(self, piece: Slice, index: int, out: Output, dead: list[Outgoing]) -> None:
-        if self.giving_up:
-            raise GivenUp
-        progress = self.progress
-        progress.read += 1
-        try:
-            fact = self._decode(piece, index)
-        except Unusable as reason:
-            dead.append(self._bury(piece, index, reason))
-            return
-        if fact.type == TICK:
-            progress.ticks += 1
-            progress.tick = max(progress.tick, fact.time)
-            progress.clock = max(progress.clock, fact.time)
-            self._processor.fold(Record(piece.offsets[index], Tick(fact.time)), out)
-        else:
-            progress.clock = max(progress.clock, fact.recorded)
-            self._processor.fold(Record(piece.offsets[index], fact), out)
-
-    def _decode(self, piece: Slice, index: int) -> Fact:
-        key, headers = piece.keys[index], piece.headers[index]
-        wrong = misplacement(self.topic, self.partition, self._job.partitions[self.topic], key, headers)
-        if wrong is not None:
-            said = {name[3:]: value.decode("utf-8", "replace") for name, value in headers if name.startswith("ce_") and value is not None}
-            raise unusable("misplaced", wrong, said)
-        return decode_kafka(key, piece.values[index], headers, self._job.max_record)
-
-    def _bury(self, piece: Slice, index: int, dead: Unusable | DeadLetter) -> Outgoing:
-        recorded = dead.recorded if isinstance(dead, Unusable) else None
-        self.progress.dead[dead.reason] = self.progress.dead.get(dead.reason, 0) + 1
-        headers: Any = piece.headers[index]
-        original = Outgoing(self.topic, self.partition, piece.keys[index], piece.values[index], headers)
-        received = max(self.progress.clock, recorded or 0)
-        partitions = self._job.partitions[DEAD_LETTERS.name]
-        return dead_letter_record(original, piece.offsets[index], dead.reason, dead.error, dead.event_id, received, partitions)
-
-    def _count(self, piece: Slice, out: Output) -> None:
-        progress = self.progress
-        progress.applied += out.applied - out.waiting
-        progress.waiting += out.waiting
-        progress.duplicates += out.duplicates
-        for table, rows in Counter(row.table for row in out.rows).items():
-            progress.rows[table] = progress.rows.get(table, 0) + rows
-        progress.next_offset = piece.end
-        self._store.put_progress(self.progress)
-
-    def _outputs(self, out: Output) -> Iterator[Outgoing]:
-        for row in out.rows:
-            if row.table == "chunk_admissions":
-                place_admission(row, Origin(SENSOR.name, self.partition, row.values["position"], b""))
-        generation = self._job.generation
-        yield from fact_records(self.partition, out.facts)
-        yield from row_records(out.rows, generation, self._job.partitions[METRICS.name])
-        if not self._job.muted:
-            yield from alert_records(out.transitions, generation, self._job.partitions[ALERTS.name])
-
-    def _changes(self) -> Iterator[Outgoing]:
-        topic = self._job.state_topic(self._stage)
-        for key, value in self._store.take_changes():
-            yield Outgoing(topic, self.partition, key, value, [])
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------
 

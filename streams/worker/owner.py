@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING
 
 from faust.types import TP
 
-from streams.worker.checkpoint import Checkpoint, GivenUp
+from streams.worker.checkpoint import Checkpoint
+from streams.worker.partition_fold import GivenUp
 from streams.worker.slices import SLICE_RECORDS, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from processors.topology import Stage
-    from streams.worker.checkpoint import Job
+    from streams.worker.job import Job
     from streams.worker.slices import SliceConsumer
 
 PIECE_BYTES = 8 << 20
@@ -57,6 +58,7 @@ class Owner:
         self._wake = asyncio.Event()
         self._seek = 0
         self._tick = self._tick_offered = 0
+        self._cut = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self, recovering: asyncio.Semaphore) -> None:
@@ -78,6 +80,11 @@ class Owner:
             self._tick = self._tick_offered = now
             self._wake.set()
 
+    def see_what_is_lost(self) -> None:
+        """The log was cut where it was to be read."""
+        self._cut = True
+        self._wake.set()
+
     async def stop(self) -> None:
         """Give the partition up: a checkpoint under way may end, what waits is dropped. The next owner reads it again."""
         self.checkpoint.giving_up = True
@@ -97,6 +104,7 @@ class Owner:
             await self._open()
             self.ready = True
             self._on_ready(self)
+            self._wake.set()  # ticks may have left something to be done
             while not self.checkpoint.giving_up:
                 await self._wake.wait()
                 self._wake.clear()
@@ -109,13 +117,19 @@ class Owner:
 
     async def _work(self) -> None:
         """Do all that waits."""
-        while (self._backlog or self._tick) and not self.checkpoint.giving_up:
+        while (self._backlog or self._tick or self._cut or self.checkpoint.waiting) and not self.checkpoint.giving_up:
+            if self._cut:
+                self._cut = False
+                await self.checkpoint.see_what_is_lost()
+                await self._open()
             if self._tick:
                 tick, self._tick = self._tick, 0
                 await self.checkpoint.write_tick(tick)
             if self._backlog and not await self.checkpoint.fold(self._next_piece()):
                 self._backlog.clear()
                 await self._open()
+            if self.checkpoint.waiting:
+                await self.checkpoint.work()
             if not self._backlog:
                 self._consumer.release(self.tp)
 

@@ -14,11 +14,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError  # type: ignore[import-untyped]
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 SLICE_RECORDS = 8192
 """The most records of a poll, and so of a slice."""
@@ -72,6 +73,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # Faust has no setting for it but its own exactly-once mode
+        consumer._auto_offset_reset = "none"  # where the log was cut, say so; never jump
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # nor for this: 1.5 s, in which a partition that was just opened waits
         return consumer
 
@@ -90,6 +92,13 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         self._places[tp] = _Place(offset, self._seeks)
         return self._seeks
 
+    def _tell_cut(self, places: Iterable[TP]) -> None:
+        """Read these no further, as the log doesn't hold what comes next, and tell the consumer."""
+        consumer: Any = self.consumer
+        for tp in places:
+            if self._places.pop(tp, None) is not None:
+                consumer.app.loop.call_soon_threadsafe(consumer.on_cut, tp)
+
     async def _fetch_records(
         self, consumer: Any, active_partitions: set[TP] | None, timeout: float | None = None, max_records: int | None = None
     ) -> Any:
@@ -97,18 +106,24 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         if not wanted:
             await asyncio.sleep(NOTHING_OPEN_S)
             return {}
-        polled = await super()._fetch_records(consumer, wanted, timeout, max_records)
+        try:
+            polled = await super()._fetch_records(consumer, wanted, timeout, max_records)
+        except NoOffsetForPartitionError:  # assigned, and not yet sought
+            return {}
+        except OffsetOutOfRangeError as error:
+            self._tell_cut(error.args[0])
+            return {}
         # No await from here on: reading and keeping the place are one step of this thread.
         slices: dict[TP, Slice] = {}
         for tp, records in polled.items():
             place = self._places.get(tp)
             if place is not None and records:
-                slices[tp] = _cut(records, place)
+                slices[tp] = _slice(records, place)
                 place.offset = slices[tp].end
         return slices
 
 
-def _cut(records: list[Any], place: _Place) -> Slice:
+def _slice(records: list[Any], place: _Place) -> Slice:
     return Slice(
         records[0].topic,
         records[0].partition,
@@ -137,6 +152,8 @@ class SliceConsumer(driver.Consumer):
     """Faust's consumer, handing over slices; it seeks and commits nothing by itself."""
 
     _thread: SliceThread
+    on_cut: Callable[[TP], None] = staticmethod(lambda _: None)
+    """Called when the log no longer holds what is to be read next of an open partition, which is then closed."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -26,9 +26,11 @@ from aiokafka.errors import KafkaError, ProducerFenced  # type: ignore[import-un
 from processors.shelf import NewerStateError
 from processors.topology import STAGES, Stage
 from schemas.topics import EVENTS, SENSOR, TOPICS
-from streams.kafka.topics import state_topic
-from streams.worker.checkpoint import FoldError, Job, LogError
+from streams.kafka.topics import state_topic, topic_ids
+from streams.worker.checkpoint import LogError
+from streams.worker.job import Job
 from streams.worker.owner import Owner
+from streams.worker.partition_fold import FoldError
 from streams.worker.slices import SLICE_RECORDS, SliceConsumer, SliceTransport
 from streams.worker.wall_ticks import write_wall_ticks
 
@@ -53,12 +55,15 @@ class WorkerError(Exception):
         self.status = status
 
 
-def run_worker(settings: Settings, say: Callable[[str], None]) -> None:
-    """Run until SIGTERM or Ctrl-C. `say` takes the line that tells that all is recovered. Raises WorkerError."""
+def run_worker(settings: Settings, say: Callable[[str], None], *, accept_loss: bool = False) -> None:
+    """Run until SIGTERM or Ctrl-C. `say` takes the line that tells that all is recovered. Raises WorkerError.
+
+    With `accept_loss` a partition whose log lacks what the state needs next goes on behind that; it is counted as lost.
+    """
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING if os.environ.get("RTM_DEBUG") == "1" else logging.CRITICAL)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(settings, say))
+        runner.run(_run(settings, say, accept_loss=accept_loss))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -70,7 +75,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return made
 
 
-async def _run(settings: Settings, say: Callable[[str], None]) -> None:
+async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: bool) -> None:
     with ThreadPoolExecutor(1, "fold") as executor, tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder:
         job = Job(
             settings.kafka,
@@ -80,6 +85,9 @@ async def _run(settings: Settings, say: Callable[[str], None]) -> None:
             settings.max_record,
             await _partitions(settings),
             executor,
+            max_crashes=settings.max_crashes,
+            accept_loss=accept_loss,
+            log_ids=await asyncio.to_thread(topic_ids, settings.kafka, [stage.reads for stage in STAGES]),
         )
         await _Worker(job, settings, folder, say).run()
 
@@ -184,6 +192,7 @@ class _Worker:
     async def _take_over(self, assigned: Iterable[TP]) -> None:
         await self._drop_owners()
         consumer: SliceConsumer = self._app.consumer
+        consumer.on_cut = self._on_cut
         by_topic: dict[str, Stage] = {stage.reads: stage for stage in STAGES}
         for tp in sorted(assigned):
             owner = Owner(self.job, by_topic[tp.topic], tp.partition, consumer, self._on_ready, self._on_failure)
@@ -196,6 +205,10 @@ class _Worker:
         owners, self._owners = list(self._owners.values()), {}
         self._app.consumer.close_partitions()
         await asyncio.gather(*(owner.stop() for owner in owners))
+
+    def _on_cut(self, tp: TP) -> None:
+        if (owner := self._owners.get(tp)) is not None:
+            owner.see_what_is_lost()
 
     def _on_ready(self, _owner: Owner) -> None:
         if not self._said_ready and all(owner.ready for owner in self._owners.values()):

@@ -81,7 +81,7 @@ def test_a_fact_does_not_wait_for_the_patients_who_are_due():
     out = Output()
     processor.fold(Record(len(LOG), LOG[-1]), out)
     processor.flush(out, ticks=False)
-    assert processor.waiting
+    assert processor.waiting == (len(LOG), last_tick(DAYS))
     assert out.rows == []
     patients = set()
     while processor.work(out):

@@ -14,7 +14,7 @@ from processors.policy import Policy
 from processors.topology import PATIENT
 from schemas.codecs import encode_kafka
 from schemas.topics import TOPICS
-from streams.worker.checkpoint import Job
+from streams.worker.job import Job
 from streams.worker.owner import Owner, join
 from streams.worker.slices import Slice, SliceTransport
 from tests.streams.live_log import small_log

@@ -183,7 +183,7 @@ def test_a_state_that_knows_more_than_the_log_stops_the_worker_with_1(fresh_topi
     store = ChangelogStore()
     store.put_progress(Progress(next_offset=5))
     producer = KafkaProducer(bootstrap_servers=fresh_topics)
-    ((key, value),) = store.take_changes()
+    ((key, value),) = store.changes()
     producer.send("rtm-1-motion-state", key=key, value=value, partition=3).get(10)
     producer.close()
     status, told = rtm_worker(fresh_topics)

@@ -7,11 +7,12 @@ import pytest
 from aiokafka.errors import ProducerFenced
 
 from processors.policy import Policy
-from processors.topology import MOTION, PATIENT, Stage
+from processors.topology import MOTION, PATIENT
 from schemas.codecs import encode_kafka, make_fact
 from schemas.topics import TOPICS
 from streams.kafka.placement import partition_of
-from streams.worker.checkpoint import Checkpoint, FoldError, Job
+from streams.worker.checkpoint import Checkpoint
+from streams.worker.job import Job
 from streams.worker.slices import Slice
 from tests.streams.live_log import BEGIN, DAY, header, read_all, send, small_log
 
@@ -108,42 +109,13 @@ def test_a_fenced_owners_tick_does_not_show_and_a_known_tick_is_not_written_agai
         await new.start()
         with pytest.raises(ProducerFenced):
             await old.write_tick(BEGIN + DAY)
-        new.progress.tick = BEGIN
+        new.progress.tick_read = BEGIN
         await new.write_tick(BEGIN)
         await new.write_tick(BEGIN + 2 * DAY)
 
     with_owners(fresh_topics, scenario, MOTION, 2)
     ticks = [(record.partition, record.key, header(record, "ce_time")) for record in read_all(fresh_topics, "rtm.sensor.v1")]
     assert ticks == [(HOME, None, "2026-03-02T00:00:00Z"), (HOME, None, "2026-03-04T00:00:00Z")]
-
-
-def test_a_processor_that_fails_is_told_by_place_and_nothing_of_its_slice_is_written(fresh_topics):
-    class Failing:
-        def __init__(self, policy, store):
-            self.processor = PATIENT.make(policy, store)
-
-        def fold(self, record, out):
-            if record.position == 4:
-                raise ZeroDivisionError(record.item.subject)
-            self.processor.fold(record, out)
-
-        def flush(self, out):
-            self.processor.flush(out)
-
-        def save(self):
-            self.processor.save()
-
-    async def scenario(owner):
-        await owner.start()
-        assert await owner.fold(piece(FACTS[:3], 0))
-        with pytest.raises(FoldError) as told:
-            await owner.fold(piece(FACTS[3:], 3))
-        return str(told.value)
-
-    told = with_owners(fresh_topics, scenario, Stage("patient", PATIENT.reads, PATIENT.writes, Failing))
-    assert told.startswith(f"rtm.events.v1, partition {HOME}, offset 4: the patient stage failed with ZeroDivisionError")
-    assert "p000" not in told
-    assert events_rows(fresh_topics) == 3
 
 
 def test_an_opened_alert_goes_out_once_as_an_event_with_its_row(fresh_topics):
@@ -159,6 +131,8 @@ def test_an_opened_alert_goes_out_once_as_an_event_with_its_row(fresh_topics):
         await owner.start()
         tick = make_fact("rtm.clock.tick.v1", "", "/rtm/clock", "t", BEGIN + 10 * DAY, {})
         assert await owner.fold(piece([*facts, tick], 0))
+        while owner.waiting:
+            await owner.work()
 
     with_owners(fresh_topics, scenario)
     opened = [record for record in read_all(fresh_topics, "rtm.alerts.v1") if b'"opened"' in record.value]

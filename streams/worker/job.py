@@ -1,0 +1,47 @@
+"""What all partitions of a worker have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from processors.topology import MOTION
+from streams.kafka.topics import state_topic
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Executor
+
+    from processors.policy import Policy
+    from processors.topology import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The settings of the partitions' owners. `partitions` is the number of partitions by topic; `executor` has one thread, which folds.
+
+    `muted`: changes of alerts are not told, for another generation has told them or will. A record at which a processor failed
+    `max_crashes` times is set aside. `accept_loss`: go on where the log lacks what a state needs next. `log_ids` are the ids of the
+    topics that are read.
+    """
+
+    bootstrap: str
+    group: str
+    generation: int
+    policy: Policy
+    max_record: int
+    partitions: dict[str, int]
+    executor: Executor
+    muted: bool = False
+    max_crashes: int = 3
+    accept_loss: bool = False
+    log_ids: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def consumers(self) -> str:
+        """The consumer group of this generation's workers."""
+        return f"{self.group}-{self.generation}"
+
+    def state_topic(self, stage: Stage) -> str:
+        """The compacted topic that holds a stage's state."""
+        return state_topic(self.group, self.generation, "motion" if stage is MOTION else "patient")
