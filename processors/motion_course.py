@@ -237,7 +237,7 @@ def _fold(course: Course, chunk: Chunk, bits: int, trace: Trace | None) -> list[
     else:
         found = angle_reps.angle_reps(floats, ints, grid.anchor, first, grid.period, signal, marks, bits, times, values)
     course.floats, course.ints = floats.tobytes(), ints.tobytes()
-    return [_repetition(course, times[row], values[row]) for row in range(found)]
+    return [repetition(course, times[row], values[row]) for row in range(found)]
 
 
 def _watch(course: Course, instants: NDArray[np.int64], samples: NDArray[np.float32]) -> None:
@@ -271,7 +271,8 @@ def settle(course: Course, chunks: list[Chunk]) -> list[Repetition]:
     return [rep for chunk in chunks for rep in advance(course, chunk)]
 
 
-def _repetition(course: Course, times: NDArray[np.int64], values: NDArray[np.float64]) -> Repetition:
+def repetition(course: Course, times: NDArray[np.int64], values: NDArray[np.float64]) -> Repetition:
+    """The next repetition of a course, of a row that a kernel wrote."""
     course.reps += 1
     has_angles = course.kind != "gyr3"
     low, high, peak = (float(values[column]) for column in (REP_MIN, REP_MAX, REP_PEAK))
@@ -317,7 +318,7 @@ def finish(course: Course, held: Callable[[], list[Chunk]], trace: Trace | None 
         floats, ints = _state(course)
         times, values = np.zeros((1, 4), np.int64), np.zeros((1, 3))
         if kernel(floats, ints, times, values):
-            closed.append(_repetition(course, times[0], values[0]))
+            closed.append(repetition(course, times[0], values[0]))
         course.floats, course.ints = floats.tobytes(), ints.tobytes()
         for name in _names(int(ints[SEEN] | ints[gyro_reps.MARKED if gyro else angle_reps.MARKED])):
             _flag(course, name)

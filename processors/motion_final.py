@@ -1,7 +1,8 @@
 """The final pass over a session that closed: its chunks in; its smoothness, its doubts, and where it knows better, its repetitions anew.
 
 Angles that a filter made online are made again from the whole recording: axes, lever arms and biases found from all of it, and each angle
-from the samples after it too. Repetitions are then counted in these as they were online.
+from the samples after it too. Repetitions are then counted in these as they were online. In angular rates they are sought again by the
+rhythm of the whole (`motion_rhythm`).
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import numpy as np
 from processors.kernels import hinge
 from processors.kernels.sparc import sparc
 from processors.motion_calibration import find_joint
-from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, settle
+from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, repetition, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
+from processors.motion_rhythm import rhythmic_reps
 from processors.motion_trace import Trace
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ def final_pass(course: Course, chunks: list[Chunk]) -> tuple[float | None, list[
     online = derive(course.derivation, course.sensors, chunks, Trace())
     smoothness = session_sparc(online)
     joint = course.sensors
+    if course.kind == "gyr3":
+        return smoothness, [], _by_rhythm(online)
     if joint is None or not course.floats or not (course.kind == "imu6x2" or "self_calibrated" in joint.flags):
         return smoothness, [], None
     trace = online.trace
@@ -63,6 +67,18 @@ def final_pass(course: Course, chunks: list[Chunk]) -> tuple[float | None, list[
     summary = msgspec.structs.replace(again.summary, flags=sorted([*again.summary.flags, "smoothed"]))
     again = Derivation(again.course, again.reps, summary, told)
     return smoothness, doubts, msgspec.structs.replace(again, summary=msgspec.structs.replace(summary, sparc=session_sparc(again)))
+
+
+def _by_rhythm(online: Derivation) -> Derivation | None:
+    """The derivation whose repetitions the session's rhythm tells, where it tells another number of them."""
+    found = rhythmic_reps(online.trace.instants, online.trace.samples, online.reps)
+    if found is None or len(found[0]) == len(online.reps):
+        return None
+    course = msgspec.structs.replace(online.course, derivation=online.course.derivation + 1, reps=0, flags=list(online.course.flags))
+    reps = [repetition(course, times, values) for times, values in zip(*found, strict=True)]
+    summary = msgspec.structs.replace(online.summary, flags=sorted({*online.summary.flags, *course.flags, "smoothed"}))
+    again = Derivation(course, reps, summary, online.trace)
+    return msgspec.structs.replace(again, summary=msgspec.structs.replace(summary, sparc=session_sparc(again)))
 
 
 def smoothed_angles(
