@@ -83,7 +83,8 @@ def _swing(rates: Doubles, step: float, cycle: int) -> Doubles:
     slow = centred_mean(turned, half)
     slow[:half], slow[len(slow) - half :] = slow[half], slow[len(slow) - half - 1]
     swings = centred_mean(turned - slow, cycle // 4)
-    return np.sum(swings * _principal(swings), axis=1)
+    signal: Doubles = np.sum(swings * _principal(swings), axis=1)
+    return signal
 
 
 def _principal(rows: Doubles) -> Doubles:
