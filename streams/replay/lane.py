@@ -11,7 +11,7 @@ position 2n + 1, the tick before it at 2n: positions, and with them revisions, a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from processors.processor import Tick
 from schemas.codecs import decode_line
@@ -38,8 +38,7 @@ class LaneError(Exception):
     """A processor failed at a line: a bug. The message names file and line, and nothing of the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line of a file: its number in the reading's order, from 0, the file's number, the line's in the file, its bytes."""
 
     number: int
