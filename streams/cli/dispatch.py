@@ -12,10 +12,11 @@ from streams.cli.warehouse_option import WrongUse
 
 @click.command()
 def dispatch() -> int:
-    """Send alerts as signed webhooks, until Ctrl-C or SIGTERM.
+    """Tell whoever is on call of alerts, until Ctrl-C or SIGTERM.
 
-    Where they go is said by routes.toml (RTM_ROUTES). An endpoint verifies the signature by Standard Webhooks; it gets an alert opened,
-    reopened and resolved, at least once, each with the same webhook-id every time. Several dispatchers share the work.
+    Who is told what, when, and where is said by routes.toml (RTM_ROUTES), which is read anew whenever it changes: docs/delivery.md has all
+    of it. A webhook is signed by Standard Webhooks; each message is delivered at least once, with the same webhook-id every time. Several
+    dispatchers share the work.
 
     \b
       [[endpoints]]
@@ -31,17 +32,18 @@ def dispatch() -> int:
     """
     from streams.dispatch.dispatcher import Dispatcher  # noqa: PLC0415 - the help needs none of it
     from streams.dispatch.routes import RoutesError, load_routes  # noqa: PLC0415
+    from streams.dispatch.watching import RoutesWatch  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     try:
-        endpoints = load_routes(settings.routes)
+        directory = load_routes(settings.routes)
     except RoutesError as error:
         raise WrongUse(str(error)) from None
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(settings, endpoints, click.echo)
+    dispatcher = Dispatcher(settings, directory, click.echo, RoutesWatch(settings.routes, directory))
     dispatcher.run(stop)
     click.echo("dispatch stopped: " + ", ".join(f"{count} {outcome}" for outcome, count in dispatcher.counts.items()))
     return 0

@@ -1,10 +1,12 @@
-"""`rtm dispatch`: changes of alerts come in, signed webhooks go out, and what became of each is put down.
+"""`rtm dispatch`: changes of alerts come in, messages to whoever is on call go out, and what became of each is put down.
 
-    rtm.alerts.v1 ─▶ a lane an endpoint ─▶ HTTPS
-                           └▶ rtm.deliveries.v1, then rtm.events.v1 (who was told), then the offset
+    rtm.alerts.v1 ─▶ desk ─▶ plan in rtm.deliveries.v1, then the offset ─▶ a lane an endpoint ─▶ HTTPS
+                      ▲                                                         │
+                      └── how it ended ─────────────────────────────────────────┴▶ rtm.deliveries.v1, then rtm.events.v1 (who was told)
 
-An offset is committed when every delivery of its change, and of all before it, has ended and is put down. So a dispatcher that is killed
-delivers again what it didn't put down, with the same webhook-id: at least once. Several share the partitions.
+A message is planned in Kafka before it is first sent, and an offset is committed behind the plans that follow from it. Whoever gets a
+partition reads what lies in front of that offset, and all plans and their ends: so a dispatcher that is killed anywhere delivers again what
+it didn't put down, with the same webhook-id, and its escalations go on. Several share the partitions.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import OrderedDict
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -22,101 +23,93 @@ from kafka.errors import KafkaError as ClientError
 
 from schemas.instants import SECOND, parse_instant
 from schemas.topics import ALERTS, DEAD_LETTERS, DELIVERIES, EVENTS
-from streams.dispatch.lane import Delivery, Lane, Patience
-from streams.dispatch.records import SENT, TELLS, Tried, delivery_record, notified_fact, notified_record, read_change
-from streams.dispatch.recovery import Done, done_since
-from streams.dispatch.webhooks import Sender
+from streams.dispatch.deadlines import Deadlines
+from streams.dispatch.desk import Desk
+from streams.dispatch.kinds import ONE_ALERT_EACH
+from streams.dispatch.lane import Delivery
+from streams.dispatch.lanes import Lanes
+from streams.dispatch.records import TELLS, Part, Plan, Tried, delivery_records, plan_record, read_change, told_fact, told_record
+from streams.dispatch.recovery import read_past
+from streams.dispatch.routes import RoutesError
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing, dead_letter_record
 from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from streams.dispatch.lane import Lane as LaneType
-    from streams.dispatch.routes import Endpoint
-    from streams.dispatch.webhooks import AlertChange
+    from streams.dispatch.desk import Unsent
+    from streams.dispatch.recovery import Past
+    from streams.dispatch.routes import Directory
+    from streams.dispatch.watching import RoutesWatch
     from streams.settings import Settings
 
 POLL_MS = 100
 POLL_RECORDS = 500
-LONGEST_STOP_S = 5.0
-MOST_AT_ONCE = 1000
-"""Changes that are read and not ended; beyond it reading is held."""
+MOST_AT_ONCE = 50_000
+"""Deliveries that have not ended; beyond it reading is held."""
+TELL_AGAIN_S = 300
+"""What was delivered this long before the newest delivery (s) may lack its fact: it is written once more, the same."""
 
 
 class DispatchError(Exception):
     """The dispatcher can't go on; what is not put down is delivered by the next one."""
 
 
-class Track:
-    """The offsets of one partition that are read and not committed. Changes may end in any order, from any thread."""
-
-    def __init__(self) -> None:
-        self.fresh = True
-        self._open: OrderedDict[int, int] = OrderedDict()
-
-        self._lock = threading.Lock()
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def begin(self, offset: int, deliveries: int) -> None:
-        """A change was read; it ends when so many deliveries have ended."""
-        with self._lock:
-            self._open[offset] = deliveries
-
-    def end_one(self, offset: int) -> None:
-        """One delivery of it has ended."""
-        with self._lock:
-            self._open[offset] -= 1
-
-    def take(self) -> int | None:
-        """The offset to commit, when it has moved since it was last taken."""
-        with self._lock:
-            moved = None
-            while self._open and next(iter(self._open.values())) == 0:
-                moved = self._open.popitem(last=False)[0] + 1
-            return moved
+def no_link(_part: Part) -> str | None:
+    """Where no page acknowledges alerts."""
+    return None
 
 
 class Dispatcher:
     """One dispatcher, from its start to its end. `say` takes a line now and then: when it is ready, what could not be sent."""
 
-    def __init__(self, settings: Settings, endpoints: Sequence[Endpoint], say: Callable[[str], None]) -> None:
-        self._settings, self._endpoints, self._say = settings, endpoints, say
+    def __init__(
+        self,
+        settings: Settings,
+        directory: Directory,
+        say: Callable[[str], None],
+        watch: RoutesWatch | None = None,
+        link: Callable[[Part], str | None] = no_link,
+    ) -> None:
+        self._settings, self._directory, self._say, self._watch, self._link = settings, directory, say, watch, link
         self.group = f"{settings.group}-{settings.generation}-dispatch"
-        self.counts: dict[str, int] = {"delivered": 0, "failed": 0, "given_up": 0, "expired": 0}
-        self._lanes: dict[str, LaneType] = {}
-        self._tracks: dict[int, Track] = {}
-        self._done: Done = {}
+        self.counts: dict[str, int] = {"delivered": 0, "failed": 0, "given_up": 0, "expired": 0, "nobody": 0}
+        self._desk = Desk(directory.routes, settings.alert_max_age, self._one_alert_each(), by_the_log=settings.clock == "log")
+        self._ended: queue.SimpleQueue[tuple[Plan, Tried]] = queue.SimpleQueue()
         self._failures: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+        self._gained: set[int] = set()
+        self._read_to: dict[int, int] = {}
         self._lock = threading.Lock()
         self._ready = False
         self._assigned = False
 
+    def _one_alert_each(self) -> list[str]:
+        return [name for name, endpoint in self._directory.endpoints.items() if endpoint.kind in ONE_ALERT_EACH]
+
     def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set; what is under way then ends, and is committed. Raises KafkaError, DispatchError."""
+        """Deliver until `stop` is set; what is under way then ends. Raises KafkaError, DispatchError."""
         settings = self._settings
         topics = topics_there(settings.kafka, (ALERTS.name, DELIVERIES.name, EVENTS.name, DEAD_LETTERS.name))
         self._partitions = {name: topic.partitions for name, topic in topics.items()}
         with ExitStack() as stack:
             self._writer = stack.enter_context(Writer(settings.kafka, "rtm-dispatch"))
+            deadlines = stack.enter_context(Deadlines())
             try:
                 self._consumer = self._open_consumer()
                 stack.callback(self._consumer.close, autocommit=False)
-                self._open_lanes()
+                self._lanes = Lanes(settings, deadlines, self._failures.put, self._say)
+                self._lanes.change(self._directory)
                 try:
                     while not stop.is_set():
                         self._step()
                 finally:
-                    self._close_lanes()
-                self._commit()
+                    self._lanes.close()
             except ClientError as error:
                 raise KafkaError(f"Kafka at {settings.kafka} went away ({type(error).__name__}): start rtm dispatch again") from None
 
-    # -- start and end ---------------------------------------------------------------------------------------------------------------
+    # -- partitions --------------------------------------------------------------------------------------------------------------------
 
     def _open_consumer(self) -> Any:
         consumer = KafkaConsumer(
@@ -134,56 +127,130 @@ class Dispatcher:
             metadata_max_age_ms=10_000,
             bootstrap_timeout_ms=5_000,
         )
-        subscribe(consumer, [ALERTS.name], _Rebalance(self._gained, self._lost))
+        subscribe(consumer, [ALERTS.name], _Rebalance(self._gain, self._lose))
         return consumer
 
-    def _open_lanes(self) -> None:
-        settings = self._settings
-        patience = Patience(settings.webhook_attempts, settings.webhook_backoff_s)
-        for endpoint in self._endpoints:
-            sender = Sender(endpoint, settings.webhook_timeout_s, connections=4)
-            lane = self._lanes[endpoint.name] = Lane(endpoint.name, sender, patience, self._put_down, self._failures.put)
-            lane.start()
-
-    def _close_lanes(self) -> None:
-        for lane in self._lanes.values():
-            lane.stop()
-        for lane in self._lanes.values():
-            lane.join(min(self._settings.webhook_timeout_s, LONGEST_STOP_S))
-
-    def _gained(self, partitions: Iterable[int]) -> None:
+    def _gain(self, partitions: Iterable[int]) -> None:
         self._assigned = True
-        for partition in partitions:
-            self._tracks[partition] = Track()
+        self._gained.update(partitions)
 
-    def _lost(self, partitions: Iterable[int]) -> None:
+    def _lose(self, partitions: Iterable[int]) -> None:
         """Forget what was under way there: whoever has the partitions now reads it again, and sees what was put down as delivered.
 
         Nothing is committed here: the client calls this where a commit may not wait for an answer.
         """
         for partition in partitions:
-            self._tracks.pop(partition, None)
+            self._gained.discard(partition)
+            self._read_to.pop(partition, None)
+            self._desk.forget(partition)
 
-    # -- a step ----------------------------------------------------------------------------------------------------------------------
+    def _recover(self) -> None:
+        """Learn what lies in front of the first change that isn't read yet, in the partitions that were gained."""
+        unread = {number: self._consumer.committed(TopicPartition(ALERTS.name, number)) or 0 for number in self._gained}
+        self._gained.clear()
+        past = read_past(self._settings.kafka, unread)
+        for change in past.changes:
+            self._desk.fold(change)
+        newest = max((tried.sent_at for tried in past.rows.values()), default=0)
+        for plan in past.plans.values():
+            tried = past.of(plan)
+            outcome: Any = tried.outcome if tried and tried.outcome != "failed" else "planned"
+            self._desk.recall(plan, outcome, tried.attempt if tried else 0, unread)
+            self._go_on(plan, tried, past, newest)
+
+    def _go_on(self, plan: Plan, tried: Tried | None, past: Past, newest: int) -> None:
+        """End what a former dispatcher began: put down what it did, or do it."""
+        if tried is None or tried.outcome == "failed":
+            self._submit(plan, tried.attempt if tried else 0)
+            return
+        missing = [part for part in plan.parts if _unfinished(past.rows.get((plan.webhook_id, plan.endpoint, part.alert_id)))]
+        if missing:
+            rest = Plan(plan.webhook_id, plan.endpoint, plan.planned_at, tuple(missing))
+            self._writer.write_all(delivery_records(rest, tried, self._settings.generation, self._partitions[DELIVERIES.name]))
+        if tried.outcome == "delivered" and (missing or newest - tried.sent_at <= TELL_AGAIN_S * SECOND):
+            self._tell(plan, tried)
+
+    # -- a step ------------------------------------------------------------------------------------------------------------------------
 
     def _step(self) -> None:
-        """Read what has come, hand it to the lanes, commit what has ended."""
-        held = sum(map(len, self._tracks.values())) >= MOST_AT_ONCE
-        assignment = self._consumer.assignment()
-        if held:
-            self._consumer.pause(*assignment)
-        elif paused := self._consumer.paused():
-            self._consumer.resume(*paused)
-        found = self._consumer.poll(timeout_ms=POLL_MS)
+        """Read what has come, see how deliveries ended, plan what is due, put the plans down, commit, and send."""
+        found = self._poll()
+        if self._gained:
+            self._recover()
         if self._assigned and not self._ready:
             self._ready = True
-            names = ", ".join(endpoint.name for endpoint in self._endpoints)
-            self._say(f"dispatch ready: {len(self._endpoints)} endpoint{'s' * (len(self._endpoints) != 1)} ({names}), group {self.group}")
-        self._recover(found)
+            names = ", ".join(self._directory.endpoints)
+            many = len(self._directory.endpoints)
+            self._say(f"dispatch ready: {many} endpoint{'s' * (many != 1)} ({names}), group {self.group}")
+        self._reload()
+        now = time.time_ns()
+        plans: list[Plan] = []
         for place, records in found.items():
             for record in records:
-                self._take(self._tracks[place.partition], record)
+                plans += self._take(record, now)
+            self._read_to[place.partition] = records[-1].offset + 1
+        while not self._ended.empty():
+            plan, tried = self._ended.get()
+            self._desk.ended(plan, tried.outcome, tried.attempt)  # type: ignore[arg-type]
+        plans += self._desk.plans(now)
+        self._put_aside(self._desk.unsent())
+        self._carry_out(plans)
+        self._mind_the_time(found)
+        self._raise_what_failed()
+
+    def _poll(self) -> dict[TopicPartition, list[Any]]:
+        held = self._lanes.pending() >= MOST_AT_ONCE
+        if held:
+            self._consumer.pause(*self._consumer.assignment())
+        elif paused := self._consumer.paused():
+            self._consumer.resume(*paused)
+        found: dict[TopicPartition, list[Any]] = self._consumer.poll(timeout_ms=POLL_MS)
+        return found
+
+    def _reload(self) -> None:
+        try:
+            changed = self._watch.changed() if self._watch else None
+        except RoutesError as error:
+            self._lanes.tell_operations("routes_broken", f"the routes are not taken, the former ones stay: {error}")
+            return
+        if changed is not None:
+            self._directory = changed
+            self._lanes.change(changed)
+            self._desk.change_routes(changed.routes, self._one_alert_each())
+            self._say(f"routes taken anew: {len(changed.endpoints)} endpoints")
+
+    def _take(self, record: Any, now: int) -> list[Plan]:
+        try:
+            change = read_change(record.value, record.headers, record.partition, record.offset)
+        except ValueError as error:
+            self._bury(record, str(error))
+            return []
+        return self._desk.take(change, now)
+
+    def _carry_out(self, plans: list[Plan]) -> None:
+        """Put the plans down, then commit what they follow from, then send."""
+        for plan in plans:
+            self._writer.send(plan_record(plan, self._partitions[DELIVERIES.name]))
+        if plans:
+            self._writer.flush()
         self._commit()
+        for plan in plans:
+            self._submit(plan, 0)
+
+    def _submit(self, plan: Plan, attempts: int) -> None:
+        delivery = Delivery(plan.message(self._link), lambda _, tried: self._put_down(plan, tried), attempts)
+        if not self._lanes.submit(plan.endpoint, delivery):
+            self._put_down(plan, Tried(attempts, "given_up", time.time_ns()))
+
+    def _mind_the_time(self, found: dict[TopicPartition, list[Any]]) -> None:
+        """Tell operations when changes are read too long after they were written; show those who ask for it that all is well."""
+        oldest = min((records[0].timestamp for records in found.values()), default=None)
+        if oldest is not None and time.time() - oldest / 1000 > self._directory.lag_s:
+            self._lanes.tell_operations("lag", f"alerts are read more than {self._directory.lag_s} s after they were written")
+        else:
+            self._lanes.beat()
+
+    def _raise_what_failed(self) -> None:
         if not self._failures.empty():
             error = self._failures.get()
             if isinstance(error, KafkaError):
@@ -192,67 +259,35 @@ class Dispatcher:
                 f"a delivery failed with {type(error).__name__}, which should not happen; RTM_DEBUG=1 shows where"
             ) from error
 
-    def _recover(self, found: dict[TopicPartition, list[Any]]) -> None:
-        """Read what an earlier dispatcher did, where the first changes of a gained partition have come."""
-        since = []
-        for place, records in found.items():
-            track = self._tracks[place.partition]
-            if track.fresh and records:
-                track.fresh = False
-                since.append(records[0].timestamp)
-        if since:
-            self._done |= done_since(self._settings.kafka, min(since))
+    # -- what is put down ----------------------------------------------------------------------------------------------------------------
 
-    def _take(self, track: Track, record: Any) -> None:
-        try:
-            change = read_change(record.value, record.headers)
-        except ValueError as error:
-            self._bury(record, str(error))
-            track.begin(record.offset, 0)
-            return
-        endpoints = [each for each in self._endpoints if each.wants(change.row["clinic_id"])] if change.transition in SENT else []
-        if change.transition in SENT and not endpoints:
-            self._say(f"no endpoint in the routes wants the change at {record.topic}, partition {record.partition}, offset {record.offset}")
-        track.begin(record.offset, len(endpoints))
-        for endpoint in endpoints:
-            delivery = Delivery(change, record.offset, [lambda: track.end_one(record.offset)])
-            self._deliver(endpoint.name, delivery, self._done.pop((change.webhook_id, endpoint.name), None))
-
-    def _deliver(self, endpoint: str, delivery: Delivery, before: Tried | None) -> None:
-        """Hand it to its lane, unless it has ended before, or is too old."""
-        if before is not None and before.outcome != "failed":
-            if before.outcome == "delivered":
-                self._tell(endpoint, delivery.change, before)
-            delivery.end()
-        elif self._too_old(delivery.change):
-            self._put_down(endpoint, delivery, Tried(0, "expired", time.time_ns()))
-            delivery.end()
-        else:
-            delivery.attempts = before.attempt if before else 0
-            self._lanes[endpoint].submit(delivery)
-
-    def _too_old(self, change: AlertChange) -> bool:
-        """Whether it happened too long ago to wake anybody; by the stream's time where the log is the clock."""
-        now = parse_instant(change.row["issued_at"]) if self._settings.clock == "log" else time.time_ns()
-        return now - change.at > self._settings.alert_max_age * SECOND
-
-    # -- what is put down ------------------------------------------------------------------------------------------------------------
-
-    def _put_down(self, endpoint: str, delivery: Delivery, tried: Tried) -> None:
-        """The row of an attempt, and behind it, where somebody was told, the fact; both acknowledged. From any thread."""
-        partitions = self._partitions[DELIVERIES.name]
-        self._writer.write(delivery_record(delivery.change, endpoint, tried, self._settings.generation, delivery.offset, partitions))
+    def _put_down(self, plan: Plan, tried: Tried) -> None:
+        """The rows of an attempt, and behind them, where somebody was told, the facts; all acknowledged. From any thread."""
+        self._writer.write_all(delivery_records(plan, tried, self._settings.generation, self._partitions[DELIVERIES.name]))
         if tried.outcome == "delivered":
-            self._tell(endpoint, delivery.change, tried)
+            self._tell(plan, tried)
         with self._lock:
             self.counts[tried.outcome] += 1
+        if tried.outcome != "failed":
+            self._ended.put((plan, tried))
 
-    def _tell(self, endpoint: str, change: AlertChange, tried: Tried) -> None:
-        if change.transition not in TELLS:
-            return
-        stream = max(change.at, parse_instant(change.row["issued_at"]))
-        fact = notified_fact(change, endpoint, stream if self._settings.clock == "log" else tried.sent_at)
-        self._writer.write(notified_record(fact, self._partitions[EVENTS.name]))
+    def _put_aside(self, unsent: list[Unsent]) -> None:
+        """What is not sent at all stands in alert_deliveries with the reason; of an alert that reaches nobody operations hear."""
+        for each in unsent:
+            tried = Tried(0, each.outcome, each.plan.planned_at)
+            self._writer.write_all(delivery_records(each.plan, tried, self._settings.generation, self._partitions[DELIVERIES.name]))
+            self.counts[each.outcome] += 1
+            if each.outcome == "nobody":
+                part = each.plan.parts[0]
+                place = f"{ALERTS.name}, partition {part.partition}, offset {part.offset}"
+                self._lanes.tell_operations("nobody", f"an alert reaches nobody, no endpoint in the routes takes it ({place})")
+
+    def _tell(self, plan: Plan, tried: Tried) -> None:
+        facts = [told_fact(part, plan.endpoint, self._told_at(part, tried)) for part in plan.parts if part.transition in TELLS]
+        self._writer.write_all([told_record(fact, self._partitions[EVENTS.name]) for fact in facts])
+
+    def _told_at(self, part: Part, tried: Tried) -> int:
+        return max(part.at, parse_instant(part.issued_at)) if self._settings.clock == "log" else tried.sent_at
 
     def _bury(self, record: Any, error: str) -> None:
         original = Outgoing(record.topic, record.partition, record.key, record.value, list(record.headers))
@@ -260,14 +295,18 @@ class Dispatcher:
         self._writer.write(dead_letter_record(original, record.offset, "invalid", error, "", time.time_ns(), partitions))
 
     def _commit(self) -> None:
-        """Commit what has ended. After a rebalance it may be refused: then whoever has the partition now delivers it again."""
-        moved = {TopicPartition(ALERTS.name, number): track.take() for number, track in self._tracks.items()}
-        offsets = {place: OffsetAndMetadata(offset, "", -1) for place, offset in moved.items() if offset is not None}
+        """Commit what is read and planned. After a rebalance it may be refused: then whoever has the partition now reads it again."""
+        offsets = {TopicPartition(ALERTS.name, number): OffsetAndMetadata(offset, "", -1) for number, offset in self._read_to.items()}
+        self._read_to.clear()
         if offsets:
             try:
                 self._consumer.commit(offsets)
             except CommitFailedError:
                 return
+
+
+def _unfinished(tried: Tried | None) -> bool:
+    return tried is None or tried.outcome == "failed"
 
 
 class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -281,5 +320,5 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
         self._gained([place.partition for place in assigned])
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Commit, and let go."""
+        """Let go."""
         self._lost([place.partition for place in revoked])

@@ -1,31 +1,32 @@
-"""What an earlier dispatcher did with changes that it didn't finish: rtm.deliveries.v1 in, the newest row of each webhook and endpoint out.
+"""What an earlier dispatcher knew and did: rtm.alerts.v1 up to where it had read and rtm.deliveries.v1 in; changes, and plans with what
+became of them, out.
 
-So a webhook that was delivered before a kill isn't sent once more, attempts go on counting, and the fact that tells of a delivery is
-written with the same content.
+So escalations go on where they were, a message that was delivered isn't sent once more, one that was only planned is sent as planned,
+attempts go on counting, and the fact that tells of a delivery is written with the same content.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.instants import parse_instant
-from schemas.topics import DELIVERIES
-from streams.dispatch.records import Tried
+from schemas.topics import ALERTS, DELIVERIES
+from streams.dispatch.records import Plan, Tried, read_change, read_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-CLOCKS_DIFFER_MS = 60_000
-"""Two brokers' clocks may differ by this."""
+    from streams.dispatch.messages import AlertChange
 
-Done = dict[tuple[str, str], Tried]
-"""The newest row by webhook id and endpoint."""
+STEP_MS = 200
 
 
 class _Row(msgspec.Struct):
+    alert_id: str
     webhook_id: str
     endpoint: str
     attempt: int
@@ -37,24 +38,79 @@ class _Row(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Row).decode
 
 
-def done_since(bootstrap: str, since_ms: int) -> Done:
-    """What rows say that were written since `since_ms` (by the broker's clock), up to now. Raises what kafka-python raises."""
+@dataclass(slots=True)
+class Past:
+    """What was read: changes in each partition's order; plans in the order of their making; the newest row of each alert's message."""
+
+    changes: list[AlertChange] = field(default_factory=list)
+    plans: dict[tuple[str, str], Plan] = field(default_factory=dict)
+    rows: dict[tuple[str, str, str], Tried] = field(default_factory=dict)
+
+    def of(self, plan: Plan) -> Tried | None:
+        """The newest row of a plan's message; of several alerts one that says how it ended, if one does.
+
+        Its attempts are those under the message's own id.
+        """
+        found = [
+            replace(tried, attempt=max(0, tried.attempt - part.earlier))
+            for part in plan.parts
+            if (tried := self.rows.get((plan.webhook_id, plan.endpoint, part.alert_id)))
+        ]
+        return max(found, key=lambda tried: (tried.outcome != "failed", tried.attempt), default=None)
+
+
+def read_past(bootstrap: str, unread: Mapping[int, int]) -> Past:
+    """What is retained of these partitions of rtm.alerts.v1, each up to its first unread offset. Raises what kafka-python raises."""
     consumer = KafkaConsumer(
-        bootstrap_servers=bootstrap.split(","), client_id="rtm-dispatch", isolation_level="read_committed", enable_auto_commit=False
+        bootstrap_servers=bootstrap.split(","),
+        client_id="rtm-dispatch",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        max_poll_records=5000,
     )
+    past = Past()
     try:
-        places = [TopicPartition(DELIVERIES.name, number) for number in consumer.partitions_for_topic(DELIVERIES.name) or ()]
-        consumer.assign(places)
-        ends: Mapping[TopicPartition, int] = consumer.end_offsets(places)
-        starts = consumer.offsets_for_times(dict.fromkeys(places, max(0, since_ms - CLOCKS_DIFFER_MS)))
-        for place in places:
-            consumer.seek(place, starts[place].offset if starts.get(place) else ends[place])
-        found: Done = {}
-        while any(consumer.position(place) < ends[place] for place in places):
-            for batch in consumer.poll(timeout_ms=200).values():
-                for record in batch:
-                    row = _decode(record.value)
-                    found[row.webhook_id, row.endpoint] = Tried(row.attempt, row.outcome, parse_instant(row.sent_at), row.status_code)
-        return found
+        for place, record in _everything(consumer, unread):
+            if place.topic == ALERTS.name:
+                try:
+                    past.changes.append(read_change(record.value, record.headers, record.partition, record.offset))
+                except ValueError:
+                    continue
+            else:
+                _read_delivery(record, past, unread)
     finally:
         consumer.close(autocommit=False)
+    past.plans = dict(sorted(past.plans.items(), key=lambda item: item[1].planned_at))
+    return past
+
+
+def _everything(consumer: KafkaConsumer, unread: Mapping[int, int]) -> Iterator[tuple[TopicPartition, Any]]:
+    deliveries = [TopicPartition(DELIVERIES.name, number) for number in consumer.partitions_for_topic(DELIVERIES.name) or ()]
+    alerts = [TopicPartition(ALERTS.name, number) for number in unread]
+    places = [*deliveries, *alerts]
+    consumer.assign(places)
+    ends: dict[TopicPartition, int] = consumer.end_offsets(deliveries) | {place: unread[place.partition] for place in alerts}
+    starts = consumer.beginning_offsets(places)
+    open_places = {place for place in places if starts[place] < ends[place]}
+    consumer.seek_to_beginning(*places)
+    while open_places:
+        for place, batch in consumer.poll(timeout_ms=STEP_MS).items():
+            for record in batch:
+                if record.offset < ends[place]:
+                    yield place, record
+        done = {place for place in open_places if consumer.position(place) >= ends[place]}
+        open_places -= done
+        consumer.pause(*done)
+
+
+def _read_delivery(record: Any, past: Past, unread: Mapping[int, int]) -> None:
+    plan = read_plan(record.headers)
+    if plan is not None and any(part.partition in unread for part in plan.parts):
+        past.plans.setdefault((plan.webhook_id, plan.endpoint), plan)
+    if value := record.value:
+        try:
+            row = _decode(value)
+        except msgspec.DecodeError:
+            return
+        tried = Tried(row.attempt, row.outcome, parse_instant(row.sent_at), row.status_code)
+        past.rows[row.webhook_id, row.endpoint, row.alert_id] = tried

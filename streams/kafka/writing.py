@@ -147,6 +147,15 @@ class Writer:
         except ClientError as error:
             raise self._failed(error) from None
 
+    def write_all(self, records: Iterable[Outgoing]) -> None:
+        """Send records, in no order that holds over partitions, and wait until each is acknowledged; from any thread."""
+        sent = [self._send(record) for record in records]
+        try:
+            for future in sent:
+                future.get(timeout=ACKNOWLEDGE_TIMEOUT_S)
+        except ClientError as error:
+            raise self._failed(error) from None
+
     def _send(self, record: Outgoing) -> Any:
         try:
             return self._producer.send(record.topic, value=record.value, key=record.key, headers=record.headers, partition=record.partition)
