@@ -1,8 +1,8 @@
 """Routing: what is known of an alert, the routes and the time in; whom to tell what, and when to look again, out.
 
-An alert's course begins when it opens, or opens again. Its steps follow one another for as long as nobody acknowledges it: each says how
-long after the one before it was told it comes, and whom it tells. A person is told at the first of their endpoints that takes the message. Whoever was
-told is told of the end too. Quiet hours move info and warning to their end; an urgent alert knows none.
+An alert's course begins when it opens, or opens again. Its steps follow one another for as long as nobody acknowledges it: each says whom
+it tells, and how long after the step before it was told. A person is told at the first of their endpoints that takes the message. Whoever
+was told is told of the end too. Quiet hours move info and warning to their end; an urgent alert knows none.
 
 A step that can reach nobody gives way to the next one at once. What reaches nobody at all is told to operations, and looked at again when
 the next shift begins.
