@@ -121,7 +121,7 @@ def _routes(settings: Settings) -> Finding:
         state = "fail" if "routes" in settings.model_fields_set else "warn"
         return Finding("routes", state, f"no {settings.routes}: nobody is told of alerts", "rtm dispatch --help shows one")  # type: ignore[arg-type]
     try:
-        endpoints = load_routes(settings.routes)
+        directory = load_routes(settings.routes)
     except RoutesError as error:
         return Finding("routes", "fail", str(error), "mend the file; rtm dispatch --help shows one")
-    return ok("routes", f"{settings.routes}: {', '.join(endpoint.name for endpoint in endpoints)}")
+    return ok("routes", f"{settings.routes}: {', '.join(directory.endpoints)}")
