@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     generation: Annotated[PositiveInt, Field(description="the number of the live group's generation")] = 1
     clock: Annotated[Literal["wall", "log"], Field(description="who writes the ticks: wall the worker, log whoever sends")] = "wall"
     worker_timeout_s: Annotated[PositiveInt, Field(description="a worker that is silent this long loses its partitions, s")] = 10
+    state_folder: Annotated[Path, Field(description="where a worker keeps its state on this disk, beside Kafka")] = Path(".rtm/state")
     max_crashes: Annotated[PositiveInt, Field(description="a record at which the fold failed this often is set aside, as crash")] = 3
     routes: Annotated[Path, Field(description="where alerts go: rtm dispatch's endpoints")] = Path("routes.toml")
     alert_max_age: Annotated[PositiveInt, Field(description="an alert's change older than this is not sent any more, s")] = 24 * 3600

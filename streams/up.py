@@ -147,6 +147,7 @@ def _components(places: Places, settings: Settings, warehouse: Warehouse, say: C
         "RTM_GENERATION": str(settings.generation),
         "RTM_GROUP": settings.group,
         "RTM_WAREHOUSE": settings.warehouse,
+        "RTM_STATE_FOLDER": str(places.folder / "state"),
     }
     logs = places.folder / "logs"
     components: list[Component] = [

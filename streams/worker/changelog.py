@@ -1,4 +1,4 @@
-"""A processor's state behind Kafka: bytes by key in memory, backed by one partition of a compacted topic.
+"""A processor's state behind Kafka: bytes by key, backed by one partition of a compacted topic, and by the local disk.
 
     processor ──put──▶ ChangelogStore ──changed keys──▶ the partition's transaction ──▶ state topic ──read in bulk──▶ ChangelogStore
 
@@ -16,9 +16,12 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 
 from processors.shelf import pack, unpack
+from streams.worker.local_state import MemoryBlobs
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+
+    from streams.worker.local_state import Committed
 
 PROGRESS_KEY = b"\xffprogress"
 """Our own key: not UTF-8, and no processor's."""
@@ -59,8 +62,8 @@ class Progress(msgspec.Struct):
 class ChangelogStore:
     """A `StateStore` over what is committed; what changed since is kept apart, until it is committed too, or undone."""
 
-    def __init__(self) -> None:
-        self._committed: dict[bytes, bytes] = {}
+    def __init__(self, committed: Committed | None = None) -> None:
+        self._committed = committed or MemoryBlobs()
         self._changed: dict[bytes, bytes | None] = {}
 
     def get(self, key: bytes) -> bytes | None:
@@ -81,22 +84,31 @@ class ChangelogStore:
         """Every key that changed since the last commit, in the order in which they changed first; None: deleted."""
         yield from self._changed.items()
 
-    def commit(self) -> None:
-        """The changes are in the state topic."""
+    def commit(self, next_offset: int = 0) -> None:
+        """The changes are in the state topic, before `next_offset`."""
         changed, self._changed = self._changed, {}
         for key, value in changed.items():
-            self.restore(key, value)
+            self._committed.put(key, value)
+        self._committed.stamp(next_offset)
+
+    @property
+    def next_offset(self) -> int:
+        """Up to where of the state topic all is in here."""
+        return self._committed.next_offset
+
+    def close(self) -> None:
+        """Let go of what is held on the local disk; changes that are not committed are forgotten."""
+        self._committed.close()
 
     def undo(self) -> None:
         """Forget the changes."""
         self._changed = {}
 
-    def restore(self, key: bytes, value: bytes | None) -> None:
-        """Take one record of the topic, in its order."""
-        if value is None:
-            self._committed.pop(key, None)
-        else:
-            self._committed[key] = value
+    def restore(self, records: Iterable[tuple[bytes, bytes | None]], next_offset: int) -> None:
+        """Take records of the topic, in its order, up to `next_offset`."""
+        for key, value in records:
+            self._committed.put(key, value)
+        self._committed.stamp(next_offset)
 
     def progress(self) -> Progress:
         """How far this state has come; NewerStateError when a newer version wrote it."""
@@ -116,22 +128,27 @@ class Bounds:
     end: int
 
 
-async def read_changelog(bootstrap: str, topic: str, partition: int, log: str) -> tuple[ChangelogStore, Bounds]:
+async def read_changelog(
+    bootstrap: str, topic: str, partition: int, log: str, open_blobs: Callable[[int], Committed] = lambda _: MemoryBlobs()
+) -> tuple[ChangelogStore, Bounds]:
     """The state in a partition of a state topic, read to its end, and the bounds of the same partition of the topic `log`.
 
-    Whoever writes to the state must have been fenced before. Raises aiokafka's KafkaError.
+    `open_blobs` gets that end and gives what of it is here already. Whoever writes to the state must have been fenced before.
+    Raises aiokafka's KafkaError.
     """
-    store = ChangelogStore()
     state, source = TopicPartition(topic, partition), TopicPartition(log, partition)
     async with _reading(bootstrap) as reader:
         ends = await reader.end_offsets([state, source])  # before anything is fetched: it would wait behind the fetch
         begins = await reader.beginning_offsets([source])
+        store = ChangelogStore(open_blobs(int(ends[state])))
         reader.assign([state])
-        await reader.seek_to_beginning(state)
+        if store.next_offset:
+            reader.seek(state, store.next_offset)
+        else:
+            await reader.seek_to_beginning(state)
         while await reader.position(state) < ends[state]:
             for records in (await reader.getmany(state, timeout_ms=500)).values():
-                for record in records:
-                    store.restore(record.key, record.value)
+                store.restore(((record.key, record.value) for record in records), records[-1].offset + 1)
     return store, Bounds(int(begins[source]), int(ends[source]))
 
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-unt
 
 from streams.kafka.outgoing import Outgoing, tick_record
 from streams.worker.changelog import Bounds, ChangelogStore, Progress, read_bounds, read_changelog
+from streams.worker.local_state import MemoryBlobs
 from streams.worker.partition_fold import FoldError, PartitionFold
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from processors.topology import Stage
     from streams.worker.job import Job
+    from streams.worker.local_state import Committed
     from streams.worker.slices import Slice
 
 BATCH_BYTES = 512 * 1024
@@ -68,7 +70,7 @@ class Checkpoint:
         await self._producer.start()
         # 2. Read the state to its end: nobody else can write to it any more.
         state = self._job.state_topic(self._stage)
-        self._store, bounds = await read_changelog(self._job.bootstrap, state, self.partition, self.topic)
+        self._store, bounds = await read_changelog(self._job.bootstrap, state, self.partition, self.topic, self._open_blobs)
         # 3. See that the log goes on where the state ends.
         if self._compare(progress := self._store.progress(), bounds):
             self._store.put_progress(progress)
@@ -79,6 +81,7 @@ class Checkpoint:
 
     async def stop(self) -> None:
         """Let the producer go. What is being folded must have been given up before: a stopped producer answers no pending send."""
+        await self._in_thread(self._store.close)
         await asyncio.wait_for(self._producer.stop(), 5)
 
     async def fold(self, piece: Slice) -> bool:
@@ -96,12 +99,12 @@ class Checkpoint:
         # 3. Begin the transaction.
         await self._producer.begin_transaction()
         # 4. Write the outputs and the changed state, the new `next_offset` in it.
-        await self._write(outgoing)
+        written = await self._write(outgoing)
         # 5. Add the offset of the input, for those who look at the group's lag.
         await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.consumers)
         # 6. Commit: now all of it is there, before this nothing.
         await self._producer.commit_transaction()
-        self._store.commit()
+        await self._in_thread(self._store.commit, written)
         self.next_offset = piece.end
         return True
 
@@ -109,9 +112,9 @@ class Checkpoint:
         """Go on with what ticks left to be done, in a transaction of its own. Raises as `fold`."""
         outgoing = await self._computed(self._fold.work)
         await self._producer.begin_transaction()
-        await self._write(outgoing)
+        written = await self._write(outgoing)
         await self._producer.commit_transaction()
-        self._store.commit()
+        await self._in_thread(self._store.commit, written)
 
     async def write_tick(self, now: int) -> None:
         """Write the tick of the instant `now` (ns) into the input itself, unless the state knows it. Fenced as all else is."""
@@ -134,7 +137,7 @@ class Checkpoint:
     def _compare(self, progress: Progress, bounds: Bounds, *, accept: bool | None = None) -> bool:
         """Compare a state with the log; whether the progress was changed by it. LogError where the two don't go together."""
         where = f"{self.topic}, partition {self.partition}"
-        log_id, changed = self._job.log_ids.get(self.topic, ""), False
+        log_id, changed = self._job.topic_ids.get(self.topic, ""), False
         if progress.next_offset > bounds.end:
             raise LogError(
                 f"{where}: the state knows offset {progress.next_offset - 1}, but the topic ends before {bounds.end}; was it made anew? "
@@ -172,26 +175,35 @@ class Checkpoint:
     async def _commit_state(self) -> None:
         await self._producer.begin_transaction()
         topic = self._job.state_topic(self._stage)
-        await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
+        written = await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
         await self._producer.commit_transaction()
-        self._store.commit()
+        await self._in_thread(self._store.commit, written)
+
+    def _open_blobs(self, end: int) -> Committed:
+        topic, folder = self._job.state_topic(self._stage), self._job.state_folder
+        return MemoryBlobs() if folder is None else folder.blobs(topic, self.partition, self._job.topic_ids.get(topic, ""), end)
 
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._job.executor, function, *arguments)
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------
 
-    async def _write(self, records: Iterable[Outgoing]) -> None:
-        """Send records in batches of one partition, in their order, and wait until the broker has them."""
+    async def _write(self, records: Iterable[Outgoing]) -> int:
+        """Send records in batches of one partition, in their order, and wait until the broker has them. The state topic's next offset."""
         sent: list[asyncio.Future[Any]] = []
+        counts: list[int] = []
         for (topic, partition), group in groupby(sorted(records, key=_place), key=_place):
             batch = self._producer.create_batch()
             for record in group:
                 while batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+                    counts.append(batch.record_count())
                     sent.append(await self._send(batch, topic, partition))
                     batch = self._producer.create_batch()
+            counts.append(batch.record_count())
             sent.append(await self._send(batch, topic, partition))
-        await asyncio.gather(*sent)
+        state = self._job.state_topic(self._stage)
+        placed = zip(await asyncio.gather(*sent), counts, strict=True)
+        return max((place.offset + count for place, count in placed if place.topic == state), default=self._store.next_offset)
 
     async def _send(self, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = await self._producer.send_batch(batch, topic, partition=partition)

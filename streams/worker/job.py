@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from processors.policy import Policy
     from processors.topology import Stage
+    from streams.worker.local_state import StateFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class Job:
     """The settings of the partitions' owners. `partitions` is the number of partitions by topic; `executor` has one thread, which folds.
 
     `muted`: changes of alerts are not told, for another generation has told them or will. A record at which a processor failed
-    `max_crashes` times is set aside. `accept_loss`: go on where the log lacks what a state needs next. `log_ids` are the ids of the
-    topics that are read.
+    `max_crashes` times is set aside. `accept_loss`: go on where the log lacks what a state needs next. `topic_ids` are the ids of the
+    topics that are read, and of the state topics. State is kept on the local disk where there is a `state_folder`.
     """
 
     bootstrap: str
@@ -35,7 +36,8 @@ class Job:
     muted: bool = False
     max_crashes: int = 3
     accept_loss: bool = False
-    log_ids: Mapping[str, str] = field(default_factory=dict)
+    topic_ids: Mapping[str, str] = field(default_factory=dict)
+    state_folder: StateFolder | None = None
 
     @property
     def consumers(self) -> str:

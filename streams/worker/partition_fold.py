@@ -26,6 +26,7 @@ from schemas.topics import ALERTS, DEAD_LETTERS, METRICS, SENSOR
 from streams.deadletters import Origin, place_admission
 from streams.kafka.outgoing import Outgoing, alert_records, dead_letter_record, fact_records, row_records, tick_record
 from streams.kafka.placement import misplacement
+from streams.worker.local_state import LocalStateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -79,7 +80,7 @@ class PartitionFold:
                 self._take(piece, index, out, dead)
             self._processor.flush(out, ticks=False)
             self._processor.save()
-        except (GivenUp, NewerStateError):
+        except (GivenUp, NewerStateError, LocalStateError):
             raise
         except Exception:
             self._begin_anew()
@@ -96,7 +97,7 @@ class PartitionFold:
             for _ in self._steps(out):
                 steps += 1
             self._processor.save()
-        except (GivenUp, NewerStateError):
+        except (GivenUp, NewerStateError, LocalStateError):
             raise
         except Exception as error:
             self._begin_anew()
@@ -142,7 +143,7 @@ class PartitionFold:
                 self._take(piece, index, out, dead)
                 self._processor.flush(out, ticks=False)
                 self._processor.save()
-            except (GivenUp, NewerStateError):
+            except (GivenUp, NewerStateError, LocalStateError):
                 raise
             except Exception as error:
                 raise _CrashError(offset, error) from error

@@ -29,6 +29,7 @@ from schemas.topics import EVENTS, SENSOR, TOPICS
 from streams.kafka.topics import state_topic, topic_ids
 from streams.worker.checkpoint import LogError
 from streams.worker.job import Job
+from streams.worker.local_state import LocalStateError, StateFolder
 from streams.worker.owner import Owner
 from streams.worker.partition_fold import FoldError
 from streams.worker.slices import SLICE_RECORDS, SliceConsumer, SliceTransport
@@ -76,7 +77,11 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: bool) -> None:
-    with ThreadPoolExecutor(1, "fold") as executor, tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder:
+    with (
+        ThreadPoolExecutor(1, "fold") as executor,
+        tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder,
+        contextlib.closing(StateFolder(settings.state_folder, say)) as state_folder,
+    ):
         job = Job(
             settings.kafka,
             settings.group,
@@ -87,14 +92,19 @@ async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: b
             executor,
             max_crashes=settings.max_crashes,
             accept_loss=accept_loss,
-            log_ids=await asyncio.to_thread(topic_ids, settings.kafka, [stage.reads for stage in STAGES]),
+            topic_ids=await asyncio.to_thread(topic_ids, settings.kafka, [SENSOR.name, EVENTS.name, *_states(settings)]),
+            state_folder=state_folder,
         )
         await _Worker(job, settings, folder, say).run()
 
 
+def _states(settings: Settings) -> list[str]:
+    return [state_topic(settings.group, settings.generation, stage) for stage in ("motion", "patient")]
+
+
 async def _partitions(settings: Settings) -> dict[str, int]:
     """How many partitions each topic has that this worker needs; WorkerError when one is missing, or Kafka is."""
-    states = [state_topic(settings.group, settings.generation, stage) for stage in ("motion", "patient")]
+    states = _states(settings)
     client = AIOKafkaClient(bootstrap_servers=settings.kafka)
     try:
         await client.bootstrap()
@@ -241,6 +251,8 @@ class _Worker:
             self._end(WorkerError(said))
         elif isinstance(error, ProducerFenced):
             self._end(WorkerError(f"{where}: fenced, another worker has taken the partition over; this one stops", START_ANEW))
+        elif isinstance(error, LocalStateError):
+            self._end(WorkerError(f"{where}: {error}", START_ANEW))
         elif isinstance(error, KafkaError | OSError | TimeoutError):
             self._end(WorkerError(f"{where}: Kafka failed with {type(error).__name__}; this worker stops", START_ANEW))
         else:

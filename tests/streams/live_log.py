@@ -208,6 +208,7 @@ class Workers:
             "RTM_CLOCK": self.clock,
             "RTM_TICK_S": str(TICK_S),
             "RTM_WORKER_TIMEOUT_S": "3",
+            "RTM_STATE_FOLDER": str(self.folder / "state"),
         }
         with self.log(len(self.running)).open("wb") as log:
             worker = subprocess.Popen(

@@ -17,8 +17,7 @@ def test_the_changes_taken_make_the_same_store_elsewhere(steps):
     store, copy = ChangelogStore(), ChangelogStore()
     for step in [*steps, "take"]:
         if step == "take":
-            for key, value in store.changes():
-                copy.restore(key, value)
+            copy.restore(store.changes(), 0)
             store.commit()
         elif step[1] is None:
             store.delete(step[0])
@@ -32,7 +31,7 @@ def test_the_changes_taken_make_the_same_store_elsewhere(steps):
 
 def test_a_key_that_changed_often_is_told_once_and_what_stayed_the_same_is_not():
     store = ChangelogStore()
-    store.restore(b"same", b"1")
+    store.restore([(b"same", b"1")], 1)
     store.put(b"same", b"1")
     store.put(b"new", b"1")
     store.put(b"new", b"2")

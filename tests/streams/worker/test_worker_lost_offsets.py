@@ -82,11 +82,11 @@ def test_a_topic_that_was_made_anew_is_known_by_its_id(fresh_topics):
     ids = topic_ids(fresh_topics, [EVENTS.name])
 
     async def scenario(start):
-        owner = await start(log_ids=ids)
+        owner = await start(topic_ids=ids)
         await owner.fold(piece(FACTS[:2], 0))
         assert owner.progress.log_id == ids[EVENTS.name]
         with pytest.raises(LogError, match=rf"partition {HOME}: the topic was made anew .* RTM_GENERATION"):
-            await start(log_ids={EVENTS.name: "another"}, accept_loss=True)
+            await start(topic_ids={EVENTS.name: "another"}, accept_loss=True)
 
     with_job(fresh_topics, scenario)
 

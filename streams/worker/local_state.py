@@ -1,0 +1,236 @@
+"""Committed state on the local disk: one SQLite file a partition, so that memory is bounded by what is in use, not by history.
+
+    committed blobs ─▶ lately (memory) ─▶ every few seconds, one SQLite transaction { blobs, stamp } ─▶ file
+
+The truth is the state topic; the file only spares reading it again. Its stamp says up to which offset of which topic it has everything.
+It is trusted when that topic is still the same and the stamp young enough that no deletion can have been compacted away since; then only
+what is newer is read from Kafka. A file that can't be written (a full disk) is told once, and what it lacks stays in memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FLUSH_BYTES = 32 << 20
+FLUSH_S = 5.0
+"""What is in memory alone goes to the disk when it is this much, or this old."""
+TRUSTED_S = 12 * 3600
+"""Half of Kafka's delete.retention.ms (24 h), for which a deletion stays in a compacted topic."""
+CACHE_KIB = 4 * 1024
+BLOB_OVERHEAD = 100
+SLOTS = 256
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS blobs (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS stamp (one INTEGER PRIMARY KEY CHECK (one = 1), topic_id TEXT, next_offset INTEGER, at REAL)",
+)
+
+
+class LocalStateError(Exception):
+    """The file can't be read; it has been taken away, and a new start recovers from Kafka."""
+
+
+class Committed(Protocol):
+    """Committed blobs by key. `next_offset` is up to where of the state topic they have everything."""
+
+    next_offset: int
+
+    def get(self, key: bytes) -> bytes | None:
+        """The bytes under the key, or None."""
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Keep the bytes under the key; None: delete them."""
+
+    def stamp(self, next_offset: int) -> None:
+        """All up to `next_offset` of the state topic has been put."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
+
+
+class MemoryBlobs:
+    """Committed blobs in memory."""
+
+    def __init__(self) -> None:
+        self.next_offset = 0
+        self._blobs: dict[bytes, bytes] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """The bytes under the key, or None."""
+        return self._blobs.get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Keep the bytes under the key; None: delete them."""
+        if value is None:
+            self._blobs.pop(key, None)
+        else:
+            self._blobs[key] = value
+
+    def stamp(self, next_offset: int) -> None:
+        """Everything up to there has been put."""
+        self.next_offset = next_offset
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class DiskBlobs:
+    """Committed blobs in the SQLite file at `path`, which is begun anew where it can't be trusted.
+
+    `topic_id` is the state topic's id, `end` the offset behind its last record; `say` takes a line when the disk takes nothing.
+    """
+
+    def __init__(self, path: Path, topic_id: str, end: int, say: Callable[[str], None], *, now: Callable[[], float] = time.time) -> None:
+        self.next_offset = 0
+        self._path, self._topic_id, self._say, self._now = path, topic_id, say, now
+        self._lately: dict[bytes, bytes | None] = {}
+        self._size, self._since, self._stamped = 0, time.monotonic(), 0
+        self._refused = False
+        self._file: sqlite3.Connection | None = None
+        with contextlib.suppress(sqlite3.Error, OSError):
+            self._file = self._open()
+            self.next_offset = self._trusted(end)
+        if self.next_offset == 0:
+            self._begin_anew()
+        self._stamped = self.next_offset
+
+    def get(self, key: bytes) -> bytes | None:
+        """The bytes under the key, or None. LocalStateError when the file can't be read."""
+        if key in self._lately:
+            return self._lately[key]
+        if self._file is None:
+            return None
+        try:
+            found = self._file.execute("SELECT value FROM blobs WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            self._remove()
+            raise LocalStateError(f"{self._path} can't be read ({error}): it was removed, a new start recovers from Kafka") from error
+        return None if found is None else found[0]
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Keep the bytes under the key; None: delete them."""
+        self._lately[key] = value
+        self._size += len(key) + len(value or b"") + BLOB_OVERHEAD
+
+    def stamp(self, next_offset: int) -> None:
+        """Everything up to there has been put: from now on it may go to the disk."""
+        self.next_offset = next_offset
+        if self._size >= FLUSH_BYTES or time.monotonic() - self._since >= FLUSH_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is in memory alone to the file; where the disk refuses, it stays in memory and is tried again later."""
+        self._since, self._size = time.monotonic(), 0  # also after a failure: not every time
+        if self._file is None or (not self._lately and self._stamped == self.next_offset):
+            return
+        try:
+            self._file.execute("BEGIN")
+            rows = sorted((key, value) for key, value in self._lately.items() if value is not None)
+            self._file.executemany("INSERT OR REPLACE INTO blobs VALUES (?, ?)", rows)
+            self._file.executemany("DELETE FROM blobs WHERE key = ?", ((key,) for key, value in self._lately.items() if value is None))
+            stamp = (self._topic_id, self.next_offset, self._now())
+            self._file.execute("INSERT OR REPLACE INTO stamp VALUES (1, ?, ?, ?)", stamp)
+            self._file.execute("COMMIT")
+        except sqlite3.Error as error:
+            with contextlib.suppress(sqlite3.Error):
+                self._file.execute("ROLLBACK")
+            self._refuse(error)
+        else:
+            self._lately.clear()
+            self._stamped = self.next_offset
+            if self._refused:
+                self._refused = False
+                self._say(f"worker: {self._path.parent} takes state again")
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _refuse(self, error: Exception) -> None:
+        if not self._refused:
+            self._refused = True
+            self._say(f"worker: {self._path.parent} takes no state ({error}): it stays in memory, and in Kafka; make room there")
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        file = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        for pragma in ("page_size=8192", "journal_mode=WAL", "synchronous=NORMAL", f"cache_size=-{CACHE_KIB}"):
+            file.execute(f"PRAGMA {pragma}")
+        for statement in SCHEMA:
+            file.execute(statement)
+        return file
+
+    def _trusted(self, end: int) -> int:
+        assert self._file is not None  # noqa: S101 - for the type checker
+        found = self._file.execute("SELECT topic_id, next_offset, at FROM stamp").fetchone()
+        if found is None:
+            return 0
+        topic_id, next_offset, at = found
+        young = 0 <= self._now() - at <= TRUSTED_S
+        return int(next_offset) if topic_id == self._topic_id and next_offset <= end and young else 0
+
+    def _begin_anew(self) -> None:
+        self._remove()
+        try:
+            self._file = self._open()
+        except (sqlite3.Error, OSError) as error:
+            self._file = None
+            self._refuse(error)
+
+    def _remove(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(OSError):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+
+class StateFolder:
+    """A folder of this process alone under `root`, for the files of its partitions: the first that no other process holds.
+
+    Held by a lock that ends with the process. A worker that is frozen keeps its own, so whoever takes over writes into another.
+    """
+
+    def __init__(self, root: Path, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._lock = -1
+        self.path: Path | None = None
+        for slot in range(SLOTS):
+            path = root / str(slot)
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+                lock = os.open(path / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+            except OSError as error:
+                say(f"worker: {root} can't hold state ({error.strerror}): it stays in memory, and in Kafka; RTM_STATE_FOLDER names another")
+                return
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                os.close(lock)
+                continue
+            self._lock, self.path = lock, path
+            return
+
+    def blobs(self, topic: str, partition: int, topic_id: str, end: int) -> Committed:
+        """The committed blobs of a partition of a state topic, as far as they are on this disk."""
+        if self.path is None or not topic_id:
+            return MemoryBlobs()
+        return DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._say)
+
+    def close(self) -> None:
+        """Let the folder go."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
