@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "dispatch": Entry("live", "Send alerts as signed webhooks.", "dispatch"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
     "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
+    "reconcile": Entry("operate", "Compare what was read, what lies in Kafka and what stands in the tables.", "reconcile"),
 }
 """Every command, by section in the contract's order."""
 

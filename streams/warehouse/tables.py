@@ -31,6 +31,7 @@ ROW_TABLES: dict[str, BaseTable] = {
     "chunk_samples": CHUNK_SAMPLES,
     "generations": BaseTable("generations", False),
     "migrations": BaseTable("migrations", False),
+    "reconciliation": BaseTable("reconciliation_rows", False),
 }
 """The base table by the name of a row's table: the contract's, and the warehouse's own side tables."""
 

@@ -33,7 +33,8 @@ class Progress(msgspec.Struct):
     """How far a state has come: all before `next_offset` is in it. `clock` is the stream's (ns).
 
     The records since the beginning, by what became of them: `read` in all = `applied` + `ticks` + `duplicates` + `waiting` (held until
-    one that is missing comes) + `dead` by reason. `rows` counts what was sent to rtm.metrics.v1, by table. `retired` is the generation
+    one that is missing comes) + `dead` by reason. `rows` counts what was sent to rtm.metrics.v1, by table, and
+    `forgotten` the requests to erase a patient. `retired` is the generation
     that goes on in place of this one, 0 while none does.
 
     `tick` is the newest tick whose work is done, `tick_read` the newest that was read. `crashes` counts, by offset, how often a processor
@@ -51,6 +52,7 @@ class Progress(msgspec.Struct):
     ticks: int = 0
     waiting: int = 0
     rows: dict[str, int] = {}
+    forgotten: int = 0
     retired: int = 0
     tick_read: int = 0
     crashes: dict[int, int] = {}
