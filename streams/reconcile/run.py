@@ -156,14 +156,19 @@ def _rows_stored(before: States, after: States, rows: Mapping[str, int]) -> Iter
         yield Line("rows stored", least[table], found, most[table], what=table, said=said, unknown=unknown)
 
 
+def _dead(progress: Progress) -> Counter[str]:
+    """Dead letters by reason; a tick's work that failed for a patient is one too, though the tick counts as a tick."""
+    return Counter(progress.dead) + Counter(crash=progress.put_off)
+
+
 def _dead_letters_kept(before: States, after: States, kept: Mapping[tuple[str, int], Counter[str]], generation: int) -> Iterator[Line]:
     """By topic, partition and reason. Rows that an earlier generation's fold made, and this one's did not, stay."""
     for topic, partitions in before.items():
         for partition, progress in sorted(partitions.items()):
-            most = after[topic][partition].dead
+            least, most = _dead(progress), _dead(after[topic][partition])
             found = kept.get((topic, partition), Counter())
-            for reason in sorted({*progress.dead, *found}):
-                least, rows = progress.dead.get(reason, 0), found[reason]
-                unknown = generation > 1 and rows > least
+            for reason in sorted({*least, *found}):
+                rows = found[reason]
+                unknown = generation > 1 and rows > least[reason]
                 said = "some by an earlier generation" if unknown else ""
-                yield Line("dead letters kept", least, rows, most.get(reason, 0), topic, partition, reason, said=said, unknown=unknown)
+                yield Line("dead letters kept", least[reason], rows, most[reason], topic, partition, reason, said=said, unknown=unknown)

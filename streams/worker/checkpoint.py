@@ -15,25 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 
-<<<<<<< HEAD
 from streams.kafka.outgoing import Outgoing, tick_record
 from streams.worker.changelog import Bounds, ChangelogStore, Progress, read_bounds, read_changelog
 from streams.worker.local_state import MemoryBlobs
 from streams.worker.partition_fold import FoldError, PartitionFold
-=======
-from processors.processor import Output, Processor, Record, Tick
-from processors.topology import MOTION
-from schemas.codecs import decode_kafka
-from schemas.envelope import unusable
-from schemas.events import FORGOTTEN, TICK
-from schemas.facts import Fact, Unusable
-from schemas.topics import ALERTS, DEAD_LETTERS, METRICS, SENSOR
-from streams.deadletters import Origin, place_admission
-from streams.kafka.outgoing import Outgoing, alert_records, dead_letter_record, fact_records, row_records, tick_record
-from streams.kafka.placement import misplacement
-from streams.kafka.topics import state_topic
-from streams.worker.changelog import ChangelogStore, Progress, read_changelog
->>>>>>> 1285e02 (Add rtm reconcile: what was read, what lies in Kafka and what stands in the tables, side by side)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -201,96 +186,6 @@ class Checkpoint:
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._job.executor, function, *arguments)
 
-<<<<<<< HEAD
-=======
-    # -- computing, in a thread ----------------------------------------------------------------------------------------------------
-
-    def _compute(self, piece: Slice) -> list[Outgoing]:
-        out, dead = Output(), list[Outgoing]()
-        offset = piece.begin
-        try:
-            for index in range(len(piece.offsets)):
-                offset = piece.offsets[index]
-                if offset < self.next_offset:
-                    continue
-                self._take(piece, index, out, dead)
-            self._processor.flush(out)
-            self._processor.save()
-        except GivenUp:
-            raise
-        except Exception as error:
-            raise FoldError(
-                f"{self.topic}, partition {self.partition}, offset {offset}: the {self._stage.name} stage failed with "
-                f"{type(error).__name__}; nothing of this slice was written"
-            ) from error
-        dead.extend(self._bury(piece, piece.offsets.index(letter.position), letter) for letter in out.dead)
-        self._count(piece, out)
-        return [*self._outputs(out), *dead, *self._changes()]
-
-    def _take(self, piece: Slice, index: int, out: Output, dead: list[Outgoing]) -> None:
-        if self.giving_up:
-            raise GivenUp
-        progress = self.progress
-        progress.read += 1
-        try:
-            fact = self._decode(piece, index)
-        except Unusable as reason:
-            dead.append(self._bury(piece, index, reason))
-            return
-        if fact.type == TICK:
-            progress.ticks += 1
-            progress.tick = max(progress.tick, fact.time)
-            progress.clock = max(progress.clock, fact.time)
-            self._processor.fold(Record(piece.offsets[index], Tick(fact.time)), out)
-        else:
-            progress.clock = max(progress.clock, fact.recorded)
-            progress.forgotten += fact.type == FORGOTTEN
-            self._processor.fold(Record(piece.offsets[index], fact), out)
-
-    def _decode(self, piece: Slice, index: int) -> Fact:
-        key, headers = piece.keys[index], piece.headers[index]
-        wrong = misplacement(self.topic, self.partition, self._job.partitions[self.topic], key, headers)
-        if wrong is not None:
-            said = {name[3:]: value.decode("utf-8", "replace") for name, value in headers if name.startswith("ce_") and value is not None}
-            raise unusable("misplaced", wrong, said)
-        return decode_kafka(key, piece.values[index], headers, self._job.max_record)
-
-    def _bury(self, piece: Slice, index: int, dead: Unusable | DeadLetter) -> Outgoing:
-        recorded = dead.recorded if isinstance(dead, Unusable) else None
-        self.progress.dead[dead.reason] = self.progress.dead.get(dead.reason, 0) + 1
-        headers: Any = piece.headers[index]
-        original = Outgoing(self.topic, self.partition, piece.keys[index], piece.values[index], headers)
-        received = max(self.progress.clock, recorded or 0)
-        partitions = self._job.partitions[DEAD_LETTERS.name]
-        return dead_letter_record(original, piece.offsets[index], dead.reason, dead.error, dead.event_id, received, partitions)
-
-    def _count(self, piece: Slice, out: Output) -> None:
-        progress = self.progress
-        progress.applied += out.applied - out.waiting
-        progress.waiting += out.waiting
-        progress.duplicates += out.duplicates
-        sent = {(row.table, row.values["alert_id"], row.values["revision"]) for row in out.rows if row.table == "alerts"}
-        for table, rows in Counter([row.table for row in out.rows if row.table != "alerts"] + [table for table, *_ in sent]).items():
-            progress.rows[table] = progress.rows.get(table, 0) + rows
-        progress.next_offset = piece.end
-        self._store.put_progress(self.progress)
-
-    def _outputs(self, out: Output) -> Iterator[Outgoing]:
-        for row in out.rows:
-            if row.table == "chunk_admissions":
-                place_admission(row, Origin(SENSOR.name, self.partition, row.values["position"], b""))
-        generation = self._job.generation
-        yield from fact_records(self.partition, out.facts)
-        yield from row_records(out.rows, generation, self._job.partitions[METRICS.name])
-        if not self._job.muted:
-            yield from alert_records(out.transitions, generation, self._job.partitions[ALERTS.name])
-
-    def _changes(self) -> Iterator[Outgoing]:
-        topic = self._job.state_topic(self._stage)
-        for key, value in self._store.take_changes():
-            yield Outgoing(topic, self.partition, key, value, [])
-
->>>>>>> 1285e02 (Add rtm reconcile: what was read, what lies in Kafka and what stands in the tables, side by side)
     # -- writing ---------------------------------------------------------------------------------------------------------------------
 
     async def _write(self, records: Iterable[Outgoing]) -> int:

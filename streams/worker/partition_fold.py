@@ -20,7 +20,7 @@ from processors.processor import Output, Record, Tick
 from processors.shelf import NewerStateError
 from schemas.codecs import decode_kafka
 from schemas.envelope import unusable
-from schemas.events import TICK
+from schemas.events import FORGOTTEN, TICK
 from schemas.facts import Fact, Unusable
 from schemas.topics import ALERTS, DEAD_LETTERS, METRICS, SENSOR
 from streams.deadletters import Origin, place_admission
@@ -31,7 +31,7 @@ from streams.worker.local_state import LocalStateError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from processors.processor import DeadLetter, Processor
+    from processors.processor import DeadLetter, Processor, Row
     from processors.topology import Stage
     from streams.worker.changelog import ChangelogStore, Progress
     from streams.worker.job import Job
@@ -206,6 +206,7 @@ class PartitionFold:
             self._processor.fold(Record(piece.offsets[index], Tick(fact.time)), out)
         else:
             progress.clock = max(progress.clock, fact.recorded)
+            progress.forgotten += fact.type == FORGOTTEN
             self._processor.fold(Record(piece.offsets[index], fact), out)
 
     def _decode(self, piece: Slice, index: int) -> Fact:
@@ -234,7 +235,7 @@ class PartitionFold:
         progress.applied += out.applied - out.waiting
         progress.waiting += out.waiting
         progress.duplicates += out.duplicates
-        for table, rows in Counter(row.table for row in out.rows).items():
+        for table, rows in _distinct(out.rows).items():
             progress.rows[table] = progress.rows.get(table, 0) + rows
         if waiting is None:
             progress.tick = progress.tick_read
@@ -254,6 +255,12 @@ class PartitionFold:
         yield from row_records(out.rows, generation, self._job.partitions[METRICS.name])
         if not self._job.muted:
             yield from alert_records(out.transitions, generation, self._job.partitions[ALERTS.name])
+
+
+def _distinct(rows: list[Row]) -> Counter[str]:
+    """Rows by table, as the tables will have them: an alert that changes several times at one record has one revision."""
+    alerts = {(row.values["alert_id"], row.values["revision"]) for row in rows if row.table == "alerts"}
+    return Counter(row.table for row in rows if row.table != "alerts") + Counter(alerts=len(alerts))
 
 
 def _said(headers: Any) -> dict[str, str]:
