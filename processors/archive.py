@@ -7,7 +7,6 @@ them, an index of ids in buckets, and a strip of day summaries by week. All but 
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,78 +15,36 @@ import msgspec
 from processors.calendar import day_start
 from processors.days import DayFacts, Sensed, assemble, chain, stand
 from processors.entries import (
-    Activity,
-    Checkin,
     Dated,
     Discharged,
-    Dose,
     Ended,
     Enrolled,
     Exercise,
     Minutes,
     Note,
-    Pain,
     Prescribed,
     Rep,
     Retraction,
-    Score,
     Session,
     Setup,
-    Symptom,
 )
 from processors.episodes import Timeline
+from processors.index import Index, report_key, session_key
 from processors.plans import PlanBook
-from processors.shelf import Shelf, unpack
+from processors.shelf import Shelf, unpack, version_of
 from processors.store import StateStore
 from processors.summary import DaySummary, aged, summarise
-from schemas.content import reference_key
+from processors.weeks import Weeks, week_of
 from schemas.instants import DAY_SECONDS, SECOND
 
-WEEK = 7 * DAY_SECONDS * SECOND
 FARTHEST = 14 * 3600 * SECOND
 """No local date lies farther than this from the UTC date of the same name."""
-BUCKETS = 16
-KNOWN_FACT = struct.Struct("<16s16sq")
 LONG_SILENCE = 400
 """After so many days without a tick everything is computed anew rather than day by day."""
-HEAD = -(1 << 40)
-"""The place of an entry that stands in the head, where others have a week."""
-NOWHERE = HEAD - 1
-"""The place of a fact that took its key but was not admitted."""
+INDEX_SINCE = 2
+"""The version since which the ids stand in `processors.index`."""
 
-DatedUnion = Session | Rep | Exercise | Pain | Dose | Score | Activity | Symptom | Checkin
 StructuralUnion = Enrolled | Discharged | Prescribed | Ended | Setup | Minutes | Retraction | Note
-
-
-class Week(msgspec.Struct, array_like=True):
-    """The dated entries of one UTC week, as they came."""
-
-    entries: list[DatedUnion] = []
-
-
-class Bucket(msgspec.Struct, array_like=True):
-    """A part of the index: the facts' keys; session → weeks with its facts; session → weeks with reports naming it.
-
-    `facts` are records of key (16 bytes), content digest (16 bytes) and place (8 bytes) one after the other: it grows with all history.
-    """
-
-    facts: bytearray = msgspec.field(default_factory=bytearray)
-    sessions: dict[str, list[int]] = {}
-    reports: dict[str, list[int]] = {}
-
-    def find(self, key: bytes) -> tuple[bytes, int] | None:
-        """The content digest and the place of a fact, by its key."""
-        at = self.facts.find(key)
-        while at > 0 and at % KNOWN_FACT.size:
-            at = self.facts.find(key, at + 1)
-        if at < 0:
-            return None
-        _, content, place = KNOWN_FACT.unpack_from(self.facts, at)
-        return content, place
-
-    def take(self, key: bytes, content: bytes, place: int) -> None:
-        """Add a fact; its key must be new."""
-        self.facts += KNOWN_FACT.pack(key, content, place)
 
 
 class Strip(msgspec.Struct, array_like=True):
@@ -136,11 +93,7 @@ class Head(msgspec.Struct, array_like=True):
     heard: dict[str, int] = {}
     alerts: dict[str, OpenAlert] = {}
     stale: Stale = msgspec.field(default_factory=Stale)
-
-
-def week_of(instant: int) -> int:
-    """The number of an instant's UTC week (of seven days since the epoch)."""
-    return instant // WEEK
+    known: int = 0
 
 
 class Archive:
@@ -152,10 +105,10 @@ class Archive:
         self._store, self._head_key = store, b"patient/h/" + name
         blob = store.get(self._head_key)
         self.head = Head() if blob is None else unpack(blob, Head)
-        self._weeks = Shelf(store, b"patient/w/" + name + b"/", Week, Week)
-        self._ids = Shelf(store, b"patient/i/" + name + b"/", Bucket, Bucket)
-        self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip)
-        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued)
+        self._weeks = Weeks(store, name)
+        self._index = Index(store, name, self.head.known)
+        self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip, tight=True)
+        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued, tight=True)
         self._timeline: Timeline | None = None
         self._plans: PlanBook | None = None
         self._retracted: set[tuple[str, str]] | None = None
@@ -167,24 +120,19 @@ class Archive:
         self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
         self._quiet_until = 0  # before this instant the time alone changes nothing
         self.changed = False
+        if blob is not None and version_of(blob) < INDEX_SINCE:
+            self._index.adopt_former()
+            self.changed = True
 
     # -- identity -----------------------------------------------------------------------------------------------------------------
 
-    def _bucket_of_key(self, key: bytes) -> int:
-        return key[0] % BUCKETS
-
-    def _bucket_of_name(self, session_id: str) -> int:
-        return reference_key("session", session_id)[0] % BUCKETS
-
-    def known(self, key: bytes) -> bytes | None:
-        """The content digest of the fact that has taken a key, or None."""
-        bucket = self._ids.get(self._bucket_of_key(key))
-        found = bucket.find(key) if bucket else None
-        return found[0] if found else None
+    def known(self, key: bytes, content: bytes) -> bool | None:
+        """Whether the fact that has taken a key has the same content; None where none has taken it."""
+        return self._index.known(key, content)
 
     def take_key(self, key: bytes, content: bytes, place: int) -> None:
         """Remember a fact's key, its content, and where its entry stands."""
-        self._ids.edit(self._bucket_of_key(key)).take(key, content, place)
+        self._index.take(key, content, place)
 
     # -- what is known now --------------------------------------------------------------------------------------------------------
 
@@ -269,8 +217,7 @@ class Archive:
         return day <= self.today and self.timeline.episode_of(day) is not None
 
     def _session_entries(self, session_id: str) -> list[Session | Rep]:
-        bucket = self._ids.get(self._bucket_of_name(session_id))
-        weeks = [self._weeks.get(number) for number in (bucket.sessions.get(session_id, ()) if bucket else ())]
+        weeks = [self._weeks.get(number) for number in self._index.weeks(session_key(session_id))]
         return [x for week in weeks if week for x in week.entries if isinstance(x, Session | Rep) and x.session_id == session_id]
 
     def standing(self, session_id: str) -> Sensed | None:
@@ -285,8 +232,7 @@ class Archive:
     def standing_report(self, session_id: str) -> Exercise | None:
         """The newest exercise report that names a session, or None."""
         if session_id not in self._standing_reports:
-            bucket = self._ids.get(self._bucket_of_name(session_id))
-            weeks = [self._weeks.get(number) for number in (bucket.reports.get(session_id, ()) if bucket else ())]
+            weeks = [self._weeks.get(number) for number in self._index.weeks(report_key(session_id))]
             named = [x for week in weeks if week for x in week.entries if isinstance(x, Exercise) and x.session_id == session_id]
             self._standing_reports[session_id] = max((x for x in named if self._counts(x)), key=lambda x: x.age, default=None)
         return self._standing_reports[session_id]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from processors.archive import BUCKETS, FARTHEST, HEAD, LONG_SILENCE, NOWHERE, Archive, Head, week_of
+from processors.archive import FARTHEST, LONG_SILENCE, Archive, Head
 from processors.days import near_midnight
 from processors.entries import AnyEntry, Dated, Discharged, Enrolled, Exercise, Heard, Minutes, Note, Rep, Retraction, Session, Setup
 from processors.episodes import Episode
+from processors.index import HEAD, NOWHERE, report_key, session_key
 from processors.shelf import pack
+from processors.weeks import week_of
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
 
@@ -57,7 +59,7 @@ class Ledger(Archive):
             elif isinstance(entry, Session) and entry.retracted:
                 self._lose_session(entry.session_id)
         before = self._touched_by(entry) if self.names_known_session(entry) else set()
-        self._weeks.edit(number).entries.append(entry)
+        self._weeks.append(number, entry)
         self.head.weeks.add(number)
         if self.timeline:
             day = self.timeline.day_of(entry.at)
@@ -72,20 +74,15 @@ class Ledger(Archive):
 
     def _index_session(self, entry: Dated, number: int) -> None:
         if isinstance(entry, Session | Rep):
-            weeks = self._ids.edit(self._bucket_of_name(entry.session_id)).sessions.setdefault(entry.session_id, [])
+            self._index.note_week(session_key(entry.session_id), number)
         elif isinstance(entry, Exercise) and entry.session_id is not None:
-            weeks = self._ids.edit(self._bucket_of_name(entry.session_id)).reports.setdefault(entry.session_id, [])
-        else:
-            return
-        if number not in weeks:
-            weeks.append(number)
+            self._index.note_week(report_key(entry.session_id), number)
 
     def names_known_session(self, entry: Dated) -> bool:
         """Whether a motion fact or an exercise report names a session of which something is known."""
         if not isinstance(entry, NAMING) or entry.session_id is None:
             return False
-        bucket = self._ids.get(self._bucket_of_name(entry.session_id))
-        return bucket is not None and (entry.session_id in bucket.sessions or entry.session_id in bucket.reports)
+        return bool(self._index.weeks(session_key(entry.session_id)) or self._index.weeks(report_key(entry.session_id)))
 
     def _forget_standing(self, entry: Dated) -> None:
         if isinstance(entry, NAMING) and entry.session_id is not None:
@@ -135,10 +132,8 @@ class Ledger(Archive):
 
     def _apply_retraction(self, source: str, name: str) -> None:
         """Mark the fact that is named, if it is there; a retracted `motion.session` takes all facts of its session."""
-        key = reference_key(source, name)
-        bucket = self._ids.get(self._bucket_of_key(key))
-        found = bucket.find(key) if bucket else None
-        place = found[1] if found else NOWHERE
+        found = self._index.places(reference_key(source, name))
+        place = found[0][1] if found else NOWHERE
         if place == HEAD:
             for entry in self.head.structural:
                 if (entry.source, entry.id) == (source, name) and not isinstance(entry, Retraction):
@@ -163,8 +158,7 @@ class Ledger(Archive):
 
     def _lose_session(self, session_id: str) -> None:
         self.head.lost_sessions.add(session_id)
-        bucket = self._ids.get(self._bucket_of_name(session_id))
-        for number in bucket.sessions.get(session_id, ()) if bucket else ():
+        for number in self._index.weeks(session_key(session_id)):
             for entry in self._weeks.edit(number).entries:
                 if isinstance(entry, Session | Rep) and entry.session_id == session_id and not entry.retracted:
                     self._retract(entry)
@@ -239,7 +233,7 @@ class Ledger(Archive):
     def forget(self) -> None:
         """Drop all of the patient's state, in the store too; what stays is that he was forgotten, and the time."""
         self._weeks.erase(sorted(self.head.weeks))
-        self._ids.erase(range(BUCKETS))
+        self._index.erase()
         self.strips.erase(sorted(self.head.strips))
         self.issued.erase(sorted(self.head.strips))
         self.head = Head(now=self.head.now, position=self.head.position, forgotten=True)
@@ -257,16 +251,17 @@ class Ledger(Archive):
         """Write what changed to the store and drop what is cold."""
         if not self.changed:
             return
+        self.head.known = self._index.size
         self._store.put(self._head_key, pack(self.head))
-        for shelf in (self._weeks, self._ids, self.strips, self.issued):
-            shelf.save()
+        for part in (self._weeks, self._index, self.strips, self.issued):
+            part.save()
         self.changed = False
         hot = week_of(self.head.now) - 1
         self._weeks.drop_before(hot)
         for number in [number for number in self._by_day if number < hot]:
             del self._by_day[number]
         self._forget_days()
-        self._ids.drop_before(BUCKETS)
+        self._index.cool()
         self.strips.drop_before(self._this_week - 5)
         self.issued.drop_before(self._this_week - 1)
 
@@ -277,7 +272,9 @@ class Ledger(Archive):
 
     def cool(self) -> None:
         """Drop every part that is saved; what stays is the head."""
-        for shelf in (self._weeks, self._ids, self.strips, self.issued):
+        self._weeks.cool()
+        self._index.cool()
+        for shelf in (self.strips, self.issued):
             shelf.drop_before(ALL)
         self._by_day.clear()
         self._forget_days()

@@ -19,9 +19,9 @@ import msgspec
 import orjson
 
 from processors import alerts
-from processors.archive import NOWHERE
 from processors.calendar import day_start
 from processors.entries import AnyEntry, Heard, make_entry
+from processors.index import NOWHERE
 from processors.issue import Issue
 from processors.ledger import Ledger
 from processors.policy import Policy
@@ -257,9 +257,9 @@ class PatientProcessor:
         self._catch_up(fact.subject, out)
         ledger = self.ledger(fact.subject)
         key, content = fact_key(fact), content_digest(fact)
-        known = ledger.known(key)
-        if known is not None:
-            if known == content:
+        same = ledger.known(key, content)
+        if same is not None:
+            if same:
                 out.duplicates += 1
             else:
                 self._refuse(out, position, "conflict", "another fact with this source and id, but other content, came before", fact)

@@ -1,19 +1,26 @@
 """A shelf of numbered parts of one patient's state: read from the store when asked for, written back when changed.
 
-Each part is one blob: a version byte and MessagePack. A version that is newer than this code is refused, so that an upgrade can be undone
-without harm to what the newer code wrote.
+Each part is one blob: a version byte and MessagePack, compressed (zstandard) where that pays. A version that is newer than this code is
+refused, so that an upgrade can be undone without harm to what the newer code wrote.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import msgspec
+import zstandard
 
 from processors.store import StateStore
 
-VERSION = 1
+VERSION = 2
+TIGHT_FROM = 256
+"""Smaller values aren't worth the time that compressing takes."""
+_LEVEL = 3
+_PACKED = b"\x28\xb5\x2f\xfd"
+"""How a zstandard frame begins, and no value of ours: they are arrays and maps."""
 T = TypeVar("T")
 
 
@@ -21,9 +28,28 @@ class NewerStateError(Exception):
     """State that was written by a newer version of this code."""
 
 
-def pack(value: object) -> bytes:
-    """A versioned blob."""
-    return bytes((VERSION,)) + msgspec.msgpack.encode(value)
+class _Compressors(threading.local):
+    """One compressor and one decompressor a thread: they can't be shared."""
+
+    def __init__(self) -> None:
+        self.compress = zstandard.ZstdCompressor(level=_LEVEL).compress
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_compressors = _Compressors()
+
+
+def pack(value: object, *, tight: bool = False) -> bytes:
+    """A versioned blob; compressed with `tight`, unless it is small."""
+    packed = msgspec.msgpack.encode(value)
+    if tight and len(packed) >= TIGHT_FROM:
+        packed = _compressors.compress(packed)
+    return bytes((VERSION,)) + packed
+
+
+def version_of(blob: bytes) -> int:
+    """The version that wrote a blob."""
+    return blob[0]
 
 
 def unpack(blob: bytes, kind: type[T]) -> T:
@@ -32,14 +58,17 @@ def unpack(blob: bytes, kind: type[T]) -> T:
         raise NewerStateError(
             f"state of version {blob[0]} was written by a newer rtm than this (version {VERSION}): upgrade, or rebuild from the log"
         )
-    return msgspec.msgpack.decode(memoryview(blob)[1:], type=kind)
+    packed = memoryview(blob)[1:]
+    if packed[:4] == _PACKED:
+        return msgspec.msgpack.decode(_compressors.decompress(packed), type=kind)
+    return msgspec.msgpack.decode(packed, type=kind)
 
 
 class Shelf(Generic[T]):
-    """Numbered parts under one key prefix."""
+    """Numbered parts under one key prefix; `tight`: compressed."""
 
-    def __init__(self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T]) -> None:
-        self._store, self._prefix, self._kind, self._make = store, prefix, kind, make
+    def __init__(self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T], *, tight: bool = False) -> None:
+        self._store, self._prefix, self._kind, self._make, self._tight = store, prefix, kind, make, tight
         self._parts: dict[int, T | None] = {}
         self._changed: set[int] = set()
 
@@ -65,7 +94,7 @@ class Shelf(Generic[T]):
     def save(self) -> None:
         """Write what changed."""
         for number in sorted(self._changed):
-            self._store.put(self._key(number), pack(self._parts[number]))
+            self._store.put(self._key(number), pack(self._parts[number], tight=self._tight))
         self._changed.clear()
 
     def drop_before(self, number: int) -> None:

@@ -1,0 +1,97 @@
+"""Entries as columns and back: what a week's blob holds. Entries of a kind say much the same; column by column they pack to a third.
+
+Instants stand as differences (`at` to the entry before, the others to `at`), in the coarsest unit that loses nothing; ids that are UUIDs as
+their 16 bytes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from processors.entries import Activity, Checkin, Dated, Dose, Exercise, Heard, Pain, Rep, Score, Session, Symptom
+
+KINDS: dict[str, type[Heard]] = {
+    str(kind.__struct_config__.tag): kind for kind in (Session, Rep, Exercise, Pain, Dose, Score, Activity, Symptom, Checkin)
+}
+AT = Heard.__struct_fields__.index("at")
+NAME = Heard.__struct_fields__.index("id")
+UNITS = (1_000_000_000, 1_000_000, 1_000)
+UUID_PARTS = (0, 8, 12, 16, 20, 32)
+
+
+def _instant_columns(kind: type[Heard]) -> list[int]:
+    """The columns of a kind that hold instants, `at` aside."""
+    return [number for number, name in enumerate(kind.__struct_fields__) if name in {"time", "recorded", "end", "start"}]
+
+
+INSTANTS = {tag: _instant_columns(kind) for tag, kind in KINDS.items()}
+
+
+class Columns(msgspec.Struct, array_like=True):
+    """The kind of each entry, in order, a letter each; and by kind the unit of its instants and its columns."""
+
+    order: str
+    kinds: dict[str, tuple[int, list[Any]]]
+
+
+def to_columns(entries: Iterable[Dated]) -> Columns:
+    """The columns of entries."""
+    order, rows = [], dict[str, list[tuple[Any, ...]]]()
+    for entry in entries:
+        tag = str(type(entry).__struct_config__.tag)
+        order.append(tag)
+        rows.setdefault(tag, []).append(msgspec.structs.astuple(entry))
+    return Columns("".join(order), {tag: _packed(tag, [list(x) for x in zip(*some, strict=True)]) for tag, some in rows.items()})
+
+
+def _packed(tag: str, columns: list[list[Any]]) -> tuple[int, list[Any]]:
+    at = columns[AT]
+    for number in INSTANTS[tag]:
+        columns[number] = [None if x is None else x - y for x, y in zip(columns[number], at, strict=True)]
+    columns[AT] = [x - y for x, y in zip(at, [0, *at], strict=False)]
+    spans = [x for number in (AT, *INSTANTS[tag]) for x in columns[number] if x is not None]
+    unit = next((unit for unit in UNITS if not any(x % unit for x in spans)), 1)
+    for number in (AT, *INSTANTS[tag]):
+        columns[number] = [None if x is None else x // unit for x in columns[number]]
+    return unit, [*columns[:NAME], _short(columns[NAME]), *columns[NAME + 1 :]]
+
+
+def _short(names: list[str]) -> bytes | list[str]:
+    """Names that are all UUIDs as their bytes, others as they are."""
+    if all(len(name) == 36 for name in names):
+        try:
+            short = bytes.fromhex("".join(names).replace("-", ""))
+        except ValueError:
+            return names
+        if _long(short) == names:
+            return short
+    return names
+
+
+def _long(names: bytes | Sequence[str]) -> list[str]:
+    if not isinstance(names, bytes):
+        return list(names)
+    digits = names.hex()
+    uuids = [digits[at : at + 32] for at in range(0, len(digits), 32)]
+    return ["-".join(x[a:b] for a, b in itertools.pairwise(UUID_PARTS)) for x in uuids]
+
+
+def from_columns(columns: Columns) -> list[Dated]:
+    """The entries, as they were."""
+    made = {tag: iter(_unpacked(tag, unit, packed)) for tag, (unit, packed) in columns.kinds.items()}
+    return [KINDS[tag](*next(made[tag])) for tag in columns.order]  # type: ignore[misc]
+
+
+def _unpacked(tag: str, unit: int, columns: list[Any]) -> Iterable[tuple[Any, ...]]:
+    at, instant = [], 0
+    for step in columns[AT]:
+        instant += step * unit
+        at.append(instant)
+    columns[AT], columns[NAME] = at, _long(columns[NAME])
+    for number in INSTANTS[tag]:
+        columns[number] = [None if x is None else x * unit + y for x, y in zip(columns[number], at, strict=True)]
+    return zip(*columns, strict=True)
