@@ -38,6 +38,8 @@ class Job:
     accept_loss: bool = False
     topic_ids: Mapping[str, str] = field(default_factory=dict)
     state_folder: StateFolder | None = None
+    checkpoint_s: float = 0.05
+    checkpoint_bytes: int = 8 << 20
 
     @property
     def consumers(self) -> str:

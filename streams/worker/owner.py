@@ -3,13 +3,16 @@
     agent ─▶ backlog ─▶ checkpoint ─▶ Kafka
       ▲ back-pressure: reading is held while the backlog is long
 
-While a checkpoint is on its way the slices behind it are joined, so that many small polls cost one transaction.
+Checkpoints of a partition begin at least `checkpoint_s` apart, unless `checkpoint_bytes` wait; the slices that come meanwhile are joined,
+so that many small polls cost one transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
+import time
 from collections import deque
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from streams.worker.job import Job
     from streams.worker.slices import SliceConsumer
 
-PIECE_BYTES = 8 << 20
-"""Slices are joined up to SLICE_RECORDS records or this many bytes."""
 BACKLOG_RECORDS = 2 * SLICE_RECORDS
 BACKLOG_BYTES = 16 << 20
 """A backlog longer than either holds the reading of its partition, until it is empty."""
@@ -52,6 +53,8 @@ class Owner:
         self.stage = stage
         self.ready = False
         self.checkpoint = Checkpoint(job, stage, partition)
+        self._job = job
+        self._began = -math.inf
         self._consumer = consumer
         self._on_ready, self._on_failure = on_ready, on_failure
         self._backlog: deque[Slice] = deque()
@@ -125,6 +128,8 @@ class Owner:
             if self._tick:
                 tick, self._tick = self._tick, 0
                 await self.checkpoint.write_tick(tick)
+            if self._backlog:
+                await self._until_due()
             if self._backlog and not await self.checkpoint.fold(self._next_piece()):
                 self._backlog.clear()
                 await self._open()
@@ -133,12 +138,30 @@ class Owner:
             if not self._backlog:
                 self._consumer.release(self.tp)
 
+    async def _until_due(self) -> None:
+        """Wait until the next checkpoint may begin; in vain when something else is to be done before."""
+        due = self._began + self._job.checkpoint_s
+        while (wait := due - time.monotonic()) > 0 and not (self._enough() or self._tick or self._cut or self.checkpoint.giving_up):
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), wait)
+        self._began = time.monotonic()
+
+    def _enough(self) -> bool:
+        return self._waiting_records() >= SLICE_RECORDS or self._waiting_bytes() >= self._job.checkpoint_bytes
+
     async def _open(self) -> None:
         """Read the partition from where the state stands."""
         self._seek = await self._consumer.open(self.tp, self.checkpoint.next_offset)
 
     def _too_long(self) -> bool:
-        return sum(len(x.offsets) for x in self._backlog) > BACKLOG_RECORDS or sum(x.size for x in self._backlog) > BACKLOG_BYTES
+        return self._waiting_records() > BACKLOG_RECORDS or self._waiting_bytes() > max(BACKLOG_BYTES, 2 * self._job.checkpoint_bytes)
+
+    def _waiting_records(self) -> int:
+        return sum(len(piece.offsets) for piece in self._backlog)
+
+    def _waiting_bytes(self) -> int:
+        return sum(piece.size for piece in self._backlog)
 
     def _next_piece(self) -> Slice:
         """The slices that wait, as one, as far as they follow each other and are not too much."""
@@ -147,7 +170,7 @@ class Owner:
         while self._backlog:
             after = self._backlog[0]
             records, size = records + len(after.offsets), size + after.size
-            if after.begin != pieces[-1].end or records > SLICE_RECORDS or size > PIECE_BYTES:
+            if after.begin != pieces[-1].end or records > SLICE_RECORDS or size > self._job.checkpoint_bytes:
                 break
             pieces.append(self._backlog.popleft())
         return join(pieces)

@@ -94,6 +94,8 @@ async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: b
             accept_loss=accept_loss,
             topic_ids=await asyncio.to_thread(topic_ids, settings.kafka, [SENSOR.name, EVENTS.name, *_states(settings)]),
             state_folder=state_folder,
+            checkpoint_s=settings.checkpoint_s,
+            checkpoint_bytes=settings.checkpoint_bytes,
         )
         await _Worker(job, settings, folder, say).run()
 
