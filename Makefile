@@ -37,7 +37,7 @@ bench-live: $(READY) ## measurements on a real Kafka, beside the bare consumer
 # editables: what hatchling asks for to make an editable install
 lock: $(READY) ## requirements.lock anew, names and hashes only
 	@$(PIP) install --quiet uv
-	@echo editables | $(BIN)/uv pip compile --quiet pyproject.toml - --extra demo --extra live --group dev --universal --python-version 3.11 --upgrade --generate-hashes \
+	@echo editables | $(BIN)/uv pip compile --quiet pyproject.toml - --extra demo --extra grafana --extra live --group dev --universal --python-version 3.11 --upgrade --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --output-file requirements.lock
 	@! grep -n '://' requirements.lock
 

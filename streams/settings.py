@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.policy import Policy
@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     sink_bytes: Annotated[PositiveInt, Field(description="the sink inserts when it has so much in hand, bytes")] = 8 * MEBIBYTE
     sink_age_s: Annotated[PositiveFloat, Field(description="the sink inserts what it has had in hand this long, s")] = 1.0
     tick_timeout_s: Annotated[PositiveInt, Field(description="rtm send gives up when the log is silent this long, RTM_CLOCK=log, s")] = 120
+    grafana: Annotated[str, Field(pattern=r"^https?://", description="where Grafana answers, for rtm dashboards")] = "http://127.0.0.1:3000"
+    grafana_token: Annotated[SecretStr | None, Field(description="the token of a Grafana service account that may write")] = None
+    grafana_token_file: Annotated[Path | None, Field(description="the file that holds that token")] = None
+    grafana_warehouse: Annotated[
+        SecretStr | None, Field(description="how Grafana itself reaches ClickHouse: clickhouse://…, as --warehouse")
+    ] = None
     max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
 
     def policy(self, generation: int = 1) -> Policy:

@@ -1,7 +1,8 @@
-SELECT patient_id, since, until, kind, data_days, days_left, minutes, live_interactions, candidate_codes, facts, rules
+SELECT patient_id, since, until, kind, data_days, days_left, minutes, live_interactions,
+    arrayStringConcat(codes, ', ') AS candidate_codes, facts, rules
 FROM (
     SELECT patient_id, period_start AS since, period_end AS until, 'period of 30 days' AS kind, toNullable(data_days) AS data_days,
-        toNullable(days_left) AS days_left, NULL AS minutes, NULL AS live_interactions, candidate_codes,
+        toNullable(days_left) AS days_left, NULL AS minutes, NULL AS live_interactions, candidate_codes AS codes,
         length(JSONExtractArrayRaw(evidence)) AS facts, rules
     FROM rtm.billing_periods
     WHERE clinic_id IN (${clinic:singlequote}) AND patient_id IN (${patient:singlequote})

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "sink": Entry("live", "Write what comes in over Kafka into the tables.", "sink"),
     "dispatch": Entry("live", "Send alerts as signed webhooks.", "dispatch"),
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
+    "dashboards": Entry("warehouse", "Grafana's dashboards: write, push, compare.", "dashboards"),
     "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
     "reconcile": Entry("operate", "Compare what was read, what lies in Kafka and what stands in the tables.", "reconcile"),
 }
@@ -121,6 +122,7 @@ def _known_failures() -> tuple[type[Exception], ...]:
         ("streams.send.journal", "JournalError"),
         ("streams.send.tick_gate", "TickError"),
         ("streams.dispatch.dispatcher", "DispatchError"),
+        ("streams.grafana.server", "GrafanaError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +32,20 @@ class Asked:
     page_of_three: str
     empty_page: str
     answers: dict[str, Result]
+    by_sql: dict[str, Result]
+    """What Grafana's panels, annotations and variables ask, by their SQL."""
+
+
+def grafanas_sql() -> list[str]:
+    """Every query in the dashboards' files."""
+    found = []
+    for entry in (files("infra") / "grafana" / "dashboards").iterdir():
+        if entry.name.endswith(".json"):
+            dashboard = json.loads(entry.read_text(encoding="utf-8"))
+            found += [target["rawSql"] for panel in dashboard["panels"] for target in panel["targets"]]
+            found += [each["target"]["rawSql"] for each in dashboard.get("annotations", {}).get("list", [])]
+            found += [each["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"]
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -56,4 +72,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
         for panel in PANELS.values():
             asked_for = expand(panel.sql)
             answers[panel.id] = warehouse.query(asked_for.sql, {name: values[name] for name in asked_for.parameters})
-        return Asked(dsn, render(warehouse.query), render(warehouse.query, most_patients=3), empty, answers)
+        by_sql = {}
+        for sql in grafanas_sql():
+            asked_for = expand(sql)
+            by_sql[sql] = warehouse.query(asked_for.sql, {name: values[name] for name in asked_for.parameters})
+        return Asked(dsn, render(warehouse.query), render(warehouse.query, most_patients=3), empty, answers, by_sql)

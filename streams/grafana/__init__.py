@@ -1,0 +1,1 @@
+"""Grafana from outside: dashboards, folder and datasource over its HTTP interface."""
