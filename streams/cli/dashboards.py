@@ -43,6 +43,11 @@ def dashboards() -> None:
       RTM_GRAFANA_TOKEN    or RTM_GRAFANA_TOKEN_FILE, the file that holds it
       RTM_GRAFANA_WAREHOUSE  how Grafana itself reaches ClickHouse (clickhouse://user:password@host:8123/rtm);
                            where it is set, push makes the datasource too
+
+    \b
+    Examples:
+      RTM_GRAFANA_TOKEN_FILE=token rtm dashboards push
+      rtm dashboards diff
     """
 
 
