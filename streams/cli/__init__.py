@@ -50,6 +50,7 @@ COMMANDS: dict[str, Entry] = {
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
     "dashboards": Entry("warehouse", "Grafana's dashboards: write, push, compare.", "dashboards"),
     "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
+    "redrive": Entry("operate", "Send dead letters again, after a fix.", "redrive"),
     "reconcile": Entry("operate", "Compare what was read, what lies in Kafka and what stands in the tables.", "reconcile"),
 }
 """Every command, by section in the contract's order."""

@@ -20,6 +20,7 @@ from schemas.facts import Reason, Unusable
 from schemas.instants import parse_instant
 from schemas.topics import DEAD_LETTERS, DELIVERIES, METRICS, SENSOR
 from streams.deadletters import Origin, dead_letter_row, samples_values
+from streams.redrive.marker import is_marker
 from streams.warehouse.dsn import WarehouseError
 from streams.warehouse.tables import base_table
 
@@ -60,7 +61,7 @@ def piece_of(record: Any, generation: int) -> Piece | None:
     if record.topic == SENSOR.name:
         return _samples_piece(record)
     if record.topic == DEAD_LETTERS.name:
-        return _dead_letter_piece(record, generation)
+        return None if is_marker(record.headers) else _dead_letter_piece(record, generation)
     if not record.value or record.value.isspace():
         return None
     named = dict(record.headers).get("table") or b""

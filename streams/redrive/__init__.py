@@ -1,0 +1,1 @@
+"""Dead letters sent again, once what was wrong is mended."""
