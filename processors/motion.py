@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
+from processors.erasure import erasure_row
 from processors.motion_activity import SUMMARISED, summarise
 from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, recording, settle
 from processors.motion_facts import activity_facts, admission_row, chunk_of, rep_fact, session_fact
@@ -67,6 +68,8 @@ class MotionProcessor:
             self._take(record.position, item, item.data, out)
         elif isinstance(item.data, PatientForgotten):
             self._store.put(_forgotten_key(item.subject), b"\x01")
+            known = revision(self._policy.generation, record.position)
+            out.rows.append(erasure_row(item.subject, item.data.request_id, known, max(self._timeline.now, item.recorded)))
             out.applied += 1
         self._sessions.trim()
 

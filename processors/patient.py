@@ -21,6 +21,7 @@ import orjson
 from processors import alerts
 from processors.calendar import day_start
 from processors.entries import AnyEntry, Heard, make_entry
+from processors.erasure import erasure_row
 from processors.index import NOWHERE
 from processors.issue import Issue
 from processors.ledger import Ledger
@@ -276,17 +277,19 @@ class PatientProcessor:
             self._refuse(out, position, "forgotten", "the subject was erased on request", fact)
             return
         if fact.type == FORGOTTEN:
-            self._forget(ledger, position, out)
+            self._forget(ledger, fact, position, out)
             return
         self._admit(ledger, fact, entry, key, content, position, out)
 
-    def _forget(self, ledger: Ledger, position: int, out: Output) -> None:
-        """Erase a patient: every row once more as deleted, the state dropped; what stays is that he was forgotten."""
+    def _forget(self, ledger: Ledger, fact: Fact, position: int, out: Output) -> None:
+        """Erase a patient: every row once more as deleted, the state dropped, then the warehouse told; it stays that he was forgotten."""
         ledger.head.position = position
         Issue(ledger, self.policy, out).erase()
         ledger.forget()
         self._touched.pop(ledger.subject, None)
         self._calendar.set(ledger.subject, None)
+        known = revision(self.policy.generation, position)
+        out.rows.append(erasure_row(fact.subject, fact.data.request_id, known, max(self.now, fact.recorded)))  # type: ignore[attr-defined]
         out.applied += 1
 
     def _judge(self, fact: Fact, entry: AnyEntry) -> tuple[Reason, str] | None:

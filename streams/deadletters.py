@@ -10,6 +10,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import orjson
+
 from processors.processor import Row, revision
 from schemas.instants import format_instant
 
@@ -59,8 +61,31 @@ def payload_bytes(text: str) -> bytes:
     return base64.b64decode(text.removeprefix(BASE64_MARK)) if text.startswith(BASE64_MARK) else text.encode()
 
 
-def dead_letter_row(origin: Origin, dead: Dead, *, clinic: str, recorded: int | None, clock: int, generation: int, position: int) -> Row:
-    """The row of a record that can't be used; `clock` (ns) is the stream's, at which it was read. What was forgotten keeps no payload."""
+def subject_of(raw: bytes) -> str:
+    """The subject that a line names, '' where none can be read."""
+    try:
+        said = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return ""
+    subject = said.get("subject") if isinstance(said, dict) else None
+    return subject if isinstance(subject, str) else ""
+
+
+def dead_letter_row(
+    origin: Origin,
+    dead: Dead,
+    *,
+    clinic: str,
+    recorded: int | None,
+    clock: int,
+    generation: int,
+    position: int,
+    subject: str | None = None,
+) -> Row:
+    """The row of a record that can't be used; `clock` (ns) is the stream's, at which it was read. What was forgotten keeps no payload.
+
+    `subject` is the record's, so that it can be erased; by default the one that its line names.
+    """
     received = clock if recorded is None else max(clock, recorded)
     values: dict[str, Any] = {
         "topic": origin.topic,
@@ -71,6 +96,7 @@ def dead_letter_row(origin: Origin, dead: Dead, *, clinic: str, recorded: int | 
         "event_id": "" if dead.reason == "forgotten" else dead.event_id,
         "received_at": format_instant(received),
         "payload": "" if dead.reason == "forgotten" else payload_text(origin.raw),
+        "subject": "" if dead.reason == "forgotten" else subject_of(origin.raw) if subject is None else subject,
         "clinic_id": clinic,
         "updated_at": format_instant(received if recorded is None else recorded),
         "revision": revision(generation, position),

@@ -52,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
     "redrive": Entry("operate", "Send dead letters again, after a fix.", "redrive"),
     "reconcile": Entry("operate", "Compare what was read, what lies in Kafka and what stands in the tables.", "reconcile"),
+    "forget": Entry("operate", "Erase a patient, on request.", "forget"),
 }
 """Every command, by section in the contract's order."""
 

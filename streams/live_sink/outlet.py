@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from streams.warehouse.dsn import WarehouseAwayError, WarehouseError
+from streams.warehouse.erasure import erase_requested, forgotten_among
 from streams.warehouse.generations import adopt
 from streams.warehouse.migrations import migrate
 
@@ -30,6 +31,10 @@ AT_FAULT = frozenset(
 
 All others (memory, disk, too many parts, a table that is missing, rights) are about the warehouse, and may be mended there.
 """
+
+
+def _always(_error: Exception) -> bool:
+    return True
 
 
 class OutletStoppedError(Exception):
@@ -70,9 +75,14 @@ class Outlet:
     def write(self, batches: dict[str, list[Piece]], bury: Callable[[Piece, str], None]) -> int:
         """Insert every piece, by table; `bury` gets those that the warehouse can't read, and why. Returns the rows that went in.
 
-        What goes in twice replaces itself. OutletStoppedError when `hurry` came first.
+        What goes in twice replaces itself. Of a forgotten subject nothing goes in any more, and who is to be erased is erased behind the
+        rows that came before. OutletStoppedError when `hurry` came first.
         """
-        return sum(self._insert(table, pieces, bury) for table, pieces in batches.items())
+        self._patiently(lambda: self._leave_out(batches), _always)
+        rows = sum(self._insert(table, pieces, bury) for table, pieces in batches.items())
+        if batches.get("erasures"):
+            self._patiently(self._erase, _always)
+        return rows
 
     def close(self) -> None:
         """Close the warehouse, if it was opened here."""
@@ -86,11 +96,25 @@ class Outlet:
             self._warehouse = self._opens()
         migrate(self._warehouse)
         adopt(self._warehouse, self._generation, "live", self._source)
+        erase_requested(self._warehouse)
+
+    def _leave_out(self, batches: dict[str, list[Piece]]) -> None:
+        assert self._warehouse is not None  # noqa: S101 - prepared first
+        subjects = {piece.subject for pieces in batches.values() for piece in pieces if piece.subject}
+        if subjects and (gone := forgotten_among(self._warehouse, subjects)):
+            for table, pieces in batches.items():
+                batches[table] = [piece.without_payload() if piece.subject in gone else piece for piece in pieces]
+
+    def _erase(self) -> None:
+        assert self._warehouse is not None  # noqa: S101 - prepared first
+        erase_requested(self._warehouse)
 
     def _insert(self, table: str, pieces: Sequence[Piece], bury: Callable[[Piece, str], None]) -> int:
         warehouse = self._warehouse
         assert warehouse is not None  # noqa: S101 - prepared first
         lines = b"".join(piece.lines for piece in pieces)
+        if not lines:
+            return 0
         try:
             self._patiently(lambda: warehouse.insert(table, lines), lambda error: getattr(error, "code", None) not in AT_FAULT)
         except WarehouseError as error:

@@ -22,7 +22,7 @@ from schemas.topics import DEAD_LETTERS, DELIVERIES, METRICS, SENSOR
 from streams.deadletters import Origin, dead_letter_row, samples_values
 from streams.redrive.marker import is_marker
 from streams.warehouse.dsn import WarehouseError
-from streams.warehouse.tables import base_table
+from streams.warehouse.tables import CHUNK_SAMPLES, base_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,12 +48,20 @@ class UnusableRecordError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The rows of one record: the base table, JSON Lines, their number, and the record itself."""
+    """The rows of one record: the base table, JSON Lines, their number, the record itself, and whose it is if that must be asked."""
 
     table: str
     lines: bytes
     rows: int
     record: Any
+    subject: str = ""
+
+    def without_payload(self) -> Piece:
+        """The same without what it says of a subject who is forgotten; of samples nothing is left."""
+        if self.table == CHUNK_SAMPLES.name:
+            return Piece(self.table, b"", 0, self.record)
+        row = orjson.loads(self.lines) | {"payload": "", "event_id": "", "subject": ""}
+        return Piece(self.table, orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE), self.rows, self.record)
 
 
 def piece_of(record: Any, generation: int) -> Piece | None:
@@ -84,7 +92,7 @@ def _samples_piece(record: Any) -> Piece | None:
     except (UnicodeDecodeError, Unusable):
         return None
     values = samples_values(Origin(record.topic, record.partition, record.offset, record.value), subject, samples)
-    return Piece(base_table("chunk_samples").name, orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE), 1, record)
+    return Piece(CHUNK_SAMPLES.name, orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE), 1, record, subject)
 
 
 def _samples_of(record: Any) -> bytes:
@@ -113,8 +121,9 @@ def _dead_letter_piece(record: Any, generation: int) -> Piece:
         clock=received,
         generation=generation,
         position=record.offset,
+        subject=record.key.decode("utf-8", "replace") if record.key else None,
     )
-    return Piece(base_table(row.table).name, orjson.dumps(row.values, option=orjson.OPT_APPEND_NEWLINE), 1, record)
+    return Piece(base_table(row.table).name, orjson.dumps(row.values, option=orjson.OPT_APPEND_NEWLINE), 1, record, row.values["subject"])
 
 
 def _recorded(said: Mapping[str, str]) -> int | None:

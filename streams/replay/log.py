@@ -217,7 +217,14 @@ class _Run:
     def _bury(self, record: Any, dead: Unusable | DeadLetter, recorded: int | None, clinic: str = "") -> None:
         origin = Origin(EVENTS.name, self.partition, record.offset, record.value or b"")
         row = dead_letter_row(
-            origin, dead, clinic=clinic, recorded=recorded, clock=self.clock, generation=self.generation, position=record.offset
+            origin,
+            dead,
+            clinic=clinic,
+            recorded=recorded,
+            clock=self.clock,
+            generation=self.generation,
+            position=record.offset,
+            subject=(record.key or b"").decode("utf-8", "replace"),
         )
         self.summary.count_dead(dead.reason, Place(origin.topic, origin.partition, origin.offset, dead.error))
         self.summary.rows[row.table] += 1

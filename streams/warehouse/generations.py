@@ -12,6 +12,7 @@ import orjson
 
 from schemas.instants import SECOND, format_instant, parse_instant
 from streams.warehouse.dsn import WarehouseError
+from streams.warehouse.erasure import erase_again, erase_requested
 from streams.warehouse.tables import GENERATION_TABLES
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def adopt(warehouse: Warehouse, number: int, kind: Kind, source: str) -> None:
 
 
 def complete(warehouse: Warehouse, generation: int) -> None:
-    """Make a generation current: of the completed ones the views show the one completed last."""
+    """Make a generation current, when who was forgotten is erased from it: of the completed ones the views show the one completed last."""
+    erase_again(warehouse)
+    erase_requested(warehouse)
     rows = {row["generation"]: row for row in _generations(warehouse)}
     row = rows.get(generation)
     if row is None or row["status"] == "pruned":

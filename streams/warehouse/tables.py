@@ -29,6 +29,7 @@ ROW_TABLES: dict[str, BaseTable] = {
     "sensor_chunks": BaseTable("chunk_admissions", False),
     "chunk_admissions": BaseTable("chunk_admissions", False),
     "chunk_samples": CHUNK_SAMPLES,
+    "erasures": BaseTable("erasures", False),
     "generations": BaseTable("generations", False),
     "migrations": BaseTable("migrations", False),
     "reconciliation": BaseTable("reconciliation_rows", False),

@@ -25,7 +25,7 @@ RATE_HZ = 50
 Row = dict[str, Any]
 NEVER_SHARED = {"revision", "updated_at", "issued_at", "generation", "origin", "partition", "offset", "position"}
 KEYS = {name: table.key for name, table in TABLES.items()}
-KEYS |= {"event_marks": KEYS["events"], "chunk_admissions": KEYS["sensor_chunks"]}
+KEYS |= {"event_marks": KEYS["events"], "chunk_admissions": KEYS["sensor_chunks"], "erasures": ("patient_id",)}
 
 
 @dataclass
@@ -263,7 +263,8 @@ def _forgotten(course: Course) -> None:
 
 
 def _check_forgotten(told: Told) -> None:
-    assert {table: rows for table, rows in told.rows.items() if rows} == {}
+    erasure = {"patient_id": "case-forgotten", "request_id": "r"}
+    assert {table: rows for table, rows in told.rows.items() if rows} == {"erasures": [erasure]}
     assert told.dead == ["forgotten"]
 
 

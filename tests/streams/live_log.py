@@ -177,7 +177,11 @@ def _standing(rows: Iterable[tuple[str, dict[str, Any]]]) -> Tables:
     from schemas.rows import TABLES
 
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
-    side_keys = {"chunk_admissions": ("patient_id", "session_id", "seq"), "event_marks": ("patient_id", "source", "event_id")}
+    side_keys = {
+        "chunk_admissions": ("patient_id", "session_id", "seq"),
+        "event_marks": ("patient_id", "source", "event_id"),
+        "erasures": ("patient_id",),
+    }
     for table, values in rows:
         names = side_keys.get(table) or TABLES[table].key
         key = tuple(values[name] for name in names)

@@ -333,6 +333,8 @@ def test_two_sinks_share_the_work_and_one_takes_over_what_the_other_leaves(fresh
 
 def test_the_command_sinks_until_sigterm_and_has_then_flushed(fresh_topics, tmp_path, group):
     write(fresh_topics, metrics(30))
+    with open_warehouse(f"chdb://{tmp_path / 'warehouse'}") as warehouse:
+        migrate(warehouse)
     environment = os.environ | {"RTM_KAFKA": fresh_topics, "RTM_SINK_AGE_S": "3600"}
     command = [sys.executable, "-c", "from streams.cli import main; main()", "sink", "--warehouse", f"chdb://{tmp_path / 'warehouse'}"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

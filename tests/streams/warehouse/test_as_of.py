@@ -1,5 +1,7 @@
 """`<table>_as_of(time)` is what the table held when the run stood there, and what a replay to there gives."""
 
+from itertools import count
+
 import pytest
 
 from processors.store import MemoryStore
@@ -8,6 +10,7 @@ from schemas.instants import DAY_SECONDS, SECOND, format_instant
 from schemas.rows import TABLES
 from streams.replay.files import replay
 from streams.replay.folding import Folding
+from streams.replay.ticks import Clock
 from streams.warehouse import generations
 from streams.warehouse.compare import ORDER_TABLES, compare_rows, read_table
 from streams.warehouse.connection import open_warehouse
@@ -57,12 +60,14 @@ def run(tmp_path_factory, lines):
         generation = generations.begin(warehouse, "replay", "test")
         generations.complete(warehouse, generation)
         folding, sink, held = Folding(POLICY, MemoryStore(), MemoryStore()), RowSink(warehouse, generation), {}
-        facts = [decode_line(line) for line in lines]
+        facts, clock, position = [decode_line(line) for line in lines], Clock(POLICY.tick_s), count()
         for before, moment in zip([0, *MOMENTS], MOMENTS, strict=False):
             for fact in facts:
                 if before < fact.recorded <= moment:
-                    folding.add(fact)
-            folding.end(moment)
+                    for item in (*clock.before(fact.recorded), fact):
+                        folding.fold(next(position), item)
+            for tick in clock.at(moment):
+                folding.fold(next(position), tick)
             sink.add([row for row in folding.take().rows if row.table != "chunk_admissions"])
             sink.flush()
             held[moment] = {table: read_table(warehouse, table) for table in OF_THE_RUN}
