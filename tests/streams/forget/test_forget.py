@@ -15,6 +15,7 @@ from streams.replay.files import replay
 from streams.settings import Settings
 from streams.warehouse.connection import open_warehouse
 from streams.warehouse.erasure import forgotten_among
+from streams.warehouse.migrations import migrate
 from tests.streams.live_log import BEGIN, Workers, last_tick, send, send_tick, small_log, wait_for_tick
 from tests.streams.replay.test_replay import LAST_DAY, MACHINE, POLICY, course, lines_of, write
 from tests.streams.warehouse.test_erasure import everywhere
@@ -63,6 +64,7 @@ def test_live_worker_and_sink_erase_and_refuse_what_comes_later(workers, tmp_pat
     stop = threading.Event()
     dsn = f"chdb://{tmp_path / 'warehouse'}"
     with open_warehouse(dsn) as warehouse:
+        migrate(warehouse)
         sink = LiveSink(Settings(kafka=workers.bootstrap, sink_age_s=0.1), warehouse, say=str, ready=str)
         thread = threading.Thread(target=sink.run, args=(stop,))
         thread.start()
