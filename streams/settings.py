@@ -60,6 +60,15 @@ class Settings(BaseSettings):
     webhook_timeout_s: Annotated[PositiveFloat, Field(description="an endpoint that does not answer this long has failed, s")] = 15.0
     webhook_attempts: Annotated[PositiveInt, Field(description="how often a webhook is tried before it is given up")] = 12
     webhook_backoff_s: Annotated[PositiveFloat, Field(description="the wait after a webhook's first failure; then twice as long, s")] = 1.0
+    ack_url: Annotated[str | None, Field(description="how the page that acknowledges alerts is reached; unset: messages have no link")] = (
+        None
+    )
+    ack_listen: Annotated[
+        str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$", description="where rtm dispatch answers for it, host:port")
+    ] = "127.0.0.1:8791"
+    ack_secret: Annotated[SecretStr | None, Field(description="what links are signed with; of several words the last signs")] = None
+    ack_secret_file: Annotated[Path | None, Field(description="a file that holds it")] = None
+    ack_hours: Annotated[PositiveInt, Field(description="how long a link in a message can be used, hours")] = 72
     sink_rows: Annotated[PositiveInt, Field(description="the sink inserts when it has so many rows in hand")] = 50_000
     sink_bytes: Annotated[PositiveInt, Field(description="the sink inserts when it has so much in hand, bytes")] = 8 * MEBIBYTE
     sink_age_s: Annotated[PositiveFloat, Field(description="the sink inserts what it has had in hand this long, s")] = 1.0

@@ -125,6 +125,7 @@ def _known_failures() -> tuple[type[Exception], ...]:
         ("streams.send.tick_gate", "TickError"),
         ("streams.dispatch.dispatcher", "DispatchError"),
         ("streams.grafana.server", "GrafanaError"),
+        ("streams.dispatch.page_server", "ListenError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))

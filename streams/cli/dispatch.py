@@ -31,19 +31,20 @@ def dispatch() -> int:
       RTM_ROUTES=/etc/rtm/routes.toml rtm dispatch
     """
     from streams.dispatch.dispatcher import Dispatcher  # noqa: PLC0415 - the help needs none of it
+    from streams.dispatch.links import SecretError, links_of  # noqa: PLC0415
     from streams.dispatch.routes import RoutesError, load_routes  # noqa: PLC0415
     from streams.dispatch.watching import RoutesWatch  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
     try:
-        directory = load_routes(settings.routes)
-    except RoutesError as error:
+        directory, links = load_routes(settings.routes), links_of(settings)
+    except (RoutesError, SecretError) as error:
         raise WrongUse(str(error)) from None
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(settings, directory, click.echo, RoutesWatch(settings.routes, directory))
+    dispatcher = Dispatcher(settings, directory, click.echo, RoutesWatch(settings.routes, directory), links)
     dispatcher.run(stop)
     click.echo("dispatch stopped: " + ", ".join(f"{count} {outcome}" for outcome, count in dispatcher.counts.items()))
     return 0

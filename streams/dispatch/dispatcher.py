@@ -31,6 +31,7 @@ from streams.dispatch.lanes import Lanes
 from streams.dispatch.records import TELLS, Part, Plan, Tried, delivery_records, plan_record, read_change, told_fact, told_record
 from streams.dispatch.recovery import read_past
 from streams.dispatch.routes import RoutesError
+from streams.dispatch.services import Services
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing, dead_letter_record
 from streams.kafka.subscribing import subscribe
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from streams.dispatch.desk import Unsent
+    from streams.dispatch.links import Links
     from streams.dispatch.recovery import Past
     from streams.dispatch.routes import Directory
     from streams.dispatch.watching import RoutesWatch
@@ -57,11 +59,6 @@ class DispatchError(Exception):
     """The dispatcher can't go on; what is not put down is delivered by the next one."""
 
 
-def no_link(_part: Part) -> str | None:
-    """Where no page acknowledges alerts."""
-    return None
-
-
 class Dispatcher:
     """One dispatcher, from its start to its end. `say` takes a line now and then: when it is ready, what could not be sent."""
 
@@ -71,9 +68,9 @@ class Dispatcher:
         directory: Directory,
         say: Callable[[str], None],
         watch: RoutesWatch | None = None,
-        link: Callable[[Part], str | None] = no_link,
+        links: Links | None = None,
     ) -> None:
-        self._settings, self._directory, self._say, self._watch, self._link = settings, directory, say, watch, link
+        self._settings, self._directory, self._say, self._watch, self._links = settings, directory, say, watch, links
         self.group = f"{settings.group}-{settings.generation}-dispatch"
         self.counts: dict[str, int] = {"delivered": 0, "failed": 0, "given_up": 0, "expired": 0, "nobody": 0}
         self._desk = Desk(directory.routes, settings.alert_max_age, self._one_alert_each(), by_the_log=settings.clock == "log")
@@ -84,6 +81,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._ready = False
         self._assigned = False
+        self._mine: frozenset[int] = frozenset()
 
     def _one_alert_each(self) -> list[str]:
         return [name for name, endpoint in self._directory.endpoints.items() if endpoint.kind in ONE_ALERT_EACH]
@@ -101,13 +99,33 @@ class Dispatcher:
                 stack.callback(self._consumer.close, autocommit=False)
                 self._lanes = Lanes(settings, deadlines, self._failures.put, self._say)
                 self._lanes.change(self._directory)
-                try:
-                    while not stop.is_set():
-                        self._step()
-                finally:
-                    self._lanes.close()
+                stack.callback(self._lanes.close)
+                self._services = stack.enter_context(self._offer())
+                self._services.change(self._directory)
+                while not stop.is_set():
+                    self._step()
             except ClientError as error:
                 raise KafkaError(f"Kafka at {settings.kafka} went away ({type(error).__name__}): start rtm dispatch again") from None
+
+    def _offer(self) -> Services:
+        return Services(
+            self._settings,
+            self._links,
+            self._writer,
+            self._lanes,
+            self._partitions,
+            self._status,
+            lambda partition: partition in self._mine,
+            self._failures.put,
+            self._say,
+        )
+
+    def _link(self, part: Part, plan: Plan) -> str | None:
+        return self._links.of_alert(part, plan) if self._links else None
+
+    def _status(self, alert_id: str) -> str | None:
+        known = self._desk.known.get(alert_id)
+        return known.course.status if known else None
 
     # -- partitions --------------------------------------------------------------------------------------------------------------------
 
@@ -133,6 +151,7 @@ class Dispatcher:
     def _gain(self, partitions: Iterable[int]) -> None:
         self._assigned = True
         self._gained.update(partitions)
+        self._mine |= self._gained
 
     def _lose(self, partitions: Iterable[int]) -> None:
         """Forget what was under way there: whoever has the partitions now reads it again, and sees what was put down as delivered.
@@ -141,6 +160,7 @@ class Dispatcher:
         """
         for partition in partitions:
             self._gained.discard(partition)
+            self._mine -= {partition}
             self._read_to.pop(partition, None)
             self._desk.forget(partition)
 
@@ -216,6 +236,7 @@ class Dispatcher:
         if changed is not None:
             self._directory = changed
             self._lanes.change(changed)
+            self._services.change(changed)
             self._desk.change_routes(changed.routes, self._one_alert_each())
             self._say(f"routes taken anew: {len(changed.endpoints)} endpoints")
 

@@ -92,12 +92,12 @@ class Plan(msgspec.Struct, frozen=True):
     planned_at: int
     parts: tuple[Part, ...]
 
-    def message(self, link: Callable[[Part], str | None]) -> Message:
+    def message(self, link: Callable[[Part, Plan], str | None]) -> Message:
         """What is sent; the same each time."""
         notices = tuple(
             Notice(
                 part.alert_id, part.episode_id, part.severity, part.rule_id, part.transition, part.opened_at, part.step,
-                link(part) if part.transition in TELLS else None,
+                link(part, self) if part.transition in TELLS else None,
             )
             for part in self.parts
         )  # fmt: skip

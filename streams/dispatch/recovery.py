@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError as ClientError
 
 from schemas.instants import parse_instant
 from schemas.topics import ALERTS, DELIVERIES
 from streams.dispatch.records import Plan, Tried, read_change, read_plan
+from streams.kafka.jars import KafkaError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from streams.dispatch.messages import AlertChange
 
 STEP_MS = 200
+LOOK_UP_POLLS = 25
 
 
 class _Row(msgspec.Struct):
@@ -82,6 +85,30 @@ def read_past(bootstrap: str, unread: Mapping[int, int]) -> Past:
         consumer.close(autocommit=False)
     past.plans = dict(sorted(past.plans.items(), key=lambda item: item[1].planned_at))
     return past
+
+
+def change_at(bootstrap: str, partition: int, offset: int) -> AlertChange | None:
+    """The change that lies at a place of rtm.alerts.v1; None when it isn't kept any more. KafkaError when Kafka can't be reached."""
+    place = TopicPartition(ALERTS.name, partition)
+    try:
+        consumer = KafkaConsumer(
+            bootstrap_servers=bootstrap.split(","), client_id="rtm-dispatch", enable_auto_commit=False, max_poll_records=1
+        )
+        try:
+            consumer.assign([place])
+            if not consumer.beginning_offsets([place])[place] <= offset < consumer.end_offsets([place])[place]:
+                return None
+            consumer.seek(place, offset)
+            for _ in range(LOOK_UP_POLLS):
+                for record in consumer.poll(timeout_ms=STEP_MS).get(place, ()):
+                    return read_change(record.value, record.headers, partition, offset) if record.offset == offset else None
+        finally:
+            consumer.close(autocommit=False)
+    except ValueError:
+        return None
+    except ClientError as error:
+        raise KafkaError(f"Kafka at {bootstrap} can't be read ({type(error).__name__})") from None
+    return None
 
 
 def _everything(consumer: KafkaConsumer, unread: Mapping[int, int]) -> Iterator[tuple[TopicPartition, Any]]:

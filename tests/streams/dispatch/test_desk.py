@@ -64,7 +64,7 @@ def test_several_alerts_for_one_therapist_make_one_message_and_those_of_another_
     assert told(plans) == [("t1", [("a1", "opened"), ("a2", "opened")]), ("t2", [("a3", "opened")])]
     assert desk.plans(NOON + 4 * SECOND) == []
     assert len({plan.webhook_id for plan in plans}) == 2
-    assert [notice.alert_id for notice in plans[0].message(lambda part: None).notices] == ["a1", "a2"]
+    assert [notice.alert_id for notice in plans[0].message(lambda part, plan: None).notices] == ["a1", "a2"]
 
 
 def test_an_urgent_alert_waits_for_nothing_and_takes_along_what_waits():
