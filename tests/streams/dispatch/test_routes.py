@@ -3,6 +3,7 @@
 import base64
 import os
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -228,3 +229,15 @@ def test_a_change_of_the_file_or_of_a_secret_is_taken_and_a_broken_one_is_told_o
     with pytest.raises(RoutesError, match="no such file"):
         watch.changed()
     assert watch.changed() is None
+
+
+def test_the_examples_of_the_documentation_are_taken(tmp_path, monkeypatch):
+    page = Path(__file__).parents[3] / "docs" / "delivery.md"
+    routing = page.read_text(encoding="utf-8").partition("## Delivery")[0]
+    lines = [line[4:] for line in routing.splitlines() if line.startswith("    ") or not line]
+    for name in ("operations", "app", "anna-app", "pager"):
+        lines += ["[[endpoints]]", f"name = '{name}'", "url = 'https://hooks.example.org/x'", "secret_env = 'ON_CALL_SECRET'"]
+    monkeypatch.setenv("ON_CALL_SECRET", SECRET)
+    directory = routes(tmp_path, "\n".join(lines))
+    assert directory.operations == "operations"
+    assert [step.after_s for step in directory.routes.of("c1").steps] == [0, 1800]
