@@ -102,6 +102,23 @@ PIPELINE = Board(
             width=7,
         ),
         Panel(
+            "reconciliation",
+            "Reconciliation",
+            "Is every record accounted for, from Kafka to the tables?",
+            "table",
+            (
+                Field("checked", "What must agree"),
+                Field("pairs", "Pairs", "number"),
+                Field("equal", "equal", "number"),
+                Field("differing", "differ", "number", thresholds=(Threshold(1, "bad"),)),
+                Field("unknown", "not known", "number", thresholds=(Threshold(1, "warn"),)),
+                Field("where_differing", "Where they differ", none="nowhere"),
+                Field("newest", "Checked", "instant"),
+            ),
+            "Nothing was reconciled yet: rtm reconcile does it.",
+            variables=(),
+        ),
+        Panel(
             "deliveries",
             "Webhooks",
             "Did the alerts arrive?",

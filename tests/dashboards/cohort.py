@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TODAY = date(2026, 11, 22)
 AS_OF = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 EXERCISES = ("pendulum", "abduction", "forward_elevation", "internal_rotation", "external_rotation", "trapezius", "row")
-WITHOUT_GENERATION = {"dead_letters", "alert_deliveries", "sensor_chunks", "chunk_samples"}
+WITHOUT_GENERATION = {"dead_letters", "alert_deliveries", "sensor_chunks", "chunk_samples", "reconciliation"}
 KNEE = ("heel_slide", "straight_leg_raise", "seated_knee_flexion")
 REASON = "no exercise on 2 prescribed days in a row (17 and 18 Nov)"
 
@@ -32,6 +32,12 @@ def rows(days: int = 21, shoulders: int = 10, *, hostile: str = "") -> Iterator[
     for index, name in enumerate(names + ["knee-01", "spar-left"] + ([hostile] if hostile else [])):
         knee = not name.startswith("spar")
         yield from _patient(name, index, days, knee, random, hostile if name == hostile else "")
+    for number, state in enumerate(("equal", "differs")):
+        yield (
+            "reconciliation",
+            {"checked_at": at(TODAY, 9), "generation": 1, "check": "counted", "topic": "rtm.events.v1", "partition": number, "what": ""}
+            | {"expected": 10, "found": 10 - number, "most": 10, "offset": 11, "state": state, "said": hostile},
+        )
     for number in range(7):
         yield (
             "dead_letters",
@@ -331,7 +337,7 @@ def lines(generation: int = 1, **options: Any) -> dict[str, bytes]:
     tenant = {"clinic_id": "clinic-1", "updated_at": issued, "revision": (generation << 48) + 1, "issued_at": issued}
     found: dict[str, list[str]] = {}
     for table, row in rows(**options):
-        whole = row if table == "chunk_samples" else {**tenant, **row}
+        whole = row if table in {"chunk_samples", "reconciliation"} else {**tenant, **row}
         if table not in WITHOUT_GENERATION:
             whole |= {"generation": generation, "deleted": 0}
         found.setdefault(table, []).append(json.dumps(whole))

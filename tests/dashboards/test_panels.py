@@ -8,7 +8,9 @@ from dashboards.panels import BOARDS, PANELS
 from schemas.rows import TABLES
 from tests.dashboards.conftest import HOSTILE
 
-VIEWS = {f"rtm.{name}" for name in ("clock", "worklist", "cohort_week", "time_to_acknowledge", "billing_outlook", "freshness")}
+VIEWS = {
+    f"rtm.{name}" for name in ("clock", "worklist", "cohort_week", "time_to_acknowledge", "billing_outlook", "freshness", "reconciliation")
+}
 """What operations ask, as views on the contract's views."""
 each_panel = pytest.mark.parametrize("panel", PANELS.values(), ids=lambda panel: panel.id)
 
