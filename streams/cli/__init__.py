@@ -50,6 +50,7 @@ COMMANDS: dict[str, Entry] = {
     "migrate": Entry("warehouse", "Make or update the tables and views.", "migrate"),
     "dashboards": Entry("warehouse", "Grafana's dashboards: write, push, compare.", "dashboards"),
     "export": Entry("warehouse", "Write facts back as CloudEvents.", "export"),
+    "rebuild": Entry("warehouse", "Fold the log anew, beside the running system.", "rebuild"),
     "redrive": Entry("operate", "Send dead letters again, after a fix.", "redrive"),
     "reconcile": Entry("operate", "Compare what was read, what lies in Kafka and what stands in the tables.", "reconcile"),
     "forget": Entry("operate", "Erase a patient, on request.", "forget"),

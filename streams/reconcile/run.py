@@ -61,7 +61,7 @@ def reconcile(settings: Settings, warehouse: Warehouse, asked: Asked, say: Calla
         deliveries = read_deliveries(reader)
         letters = read_dead_letters(reader)
         say("waiting for the sink")
-        _wait_for_sink(reader, settings, asked)
+        _wait_for_sink(reader, settings, asked.generation, asked.wait_s)
         say("counting rows")
         sent = {table: 0 for states in before.values() for progress in states.values() for table in progress.rows}
         rows = {table: stored.stored_rows(warehouse, table, asked.generation) for table in stored.countable(sent)}
@@ -92,12 +92,18 @@ def _states(settings: Settings, generation: int) -> States:
     return {READS[stage]: progress_of(settings.kafka, state_topic(settings.group, generation, stage)) for stage in STAGES}
 
 
-def _wait_for_sink(reader: Reader, settings: Settings, asked: Asked) -> None:
+def wait_for_sink(settings: Settings, generation: int, wait_s: float) -> None:
+    """Until a generation's sink has stored all that lies in its topics now. ReconcileError when it doesn't in time; KafkaError."""
+    with Reader(settings.kafka) as reader:
+        _wait_for_sink(reader, settings, generation, wait_s)
+
+
+def _wait_for_sink(reader: Reader, settings: Settings, generation: int, wait_s: float) -> None:
     """Until every record that lies in the sink's topics now is behind the offsets that it has committed."""
-    group = f"{settings.group}-{asked.generation}-sink"
+    group = f"{settings.group}-{generation}-sink"
     places = [place for topic in SUNK for place in reader.places(topic)]
     begins, ends = reader.begins(places), reader.ends(places)
-    give_up = time.monotonic() + asked.wait_s
+    give_up = time.monotonic() + wait_s
     while True:
         committed = committed_offsets(settings.kafka, group)
         since = {place: max(committed.get(place, 0), begins[place]) for place in places}
