@@ -77,11 +77,12 @@ def _stand(settings: Settings, plan: Plan) -> dict[int, int]:
 
 def _run(settings: Settings, work: Any) -> int:
     try:
-        return asyncio.run(work)
+        read: int = asyncio.run(work)
     except (FoldError, LogError) as error:
         raise RebuildError(str(error)) from None
     except ClientError as error:
         raise KafkaError(f"Kafka at {settings.kafka} failed ({type(error).__name__}): run rtm rebuild again, it goes on") from None
+    return read
 
 
 async def _fold(job: Job, partition: int, until: int, shown: Shown) -> int:
