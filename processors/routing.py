@@ -24,7 +24,7 @@ THERAPIST = "therapist"
 ON_CALL = "on_call"
 URGENT = "urgent"
 OPENINGS = frozenset({"opened", "reopened"})
-ENDINGS = {"resolved": "resolved", "acknowledged": "acknowledged"}
+ENDINGS = {"resolved": "resolved", "acknowledged": "acknowledged", "snoozed": "acknowledged"}
 """Which status is told as which transition to whoever was told of the alert."""
 
 EVERY_CLINIC = "*"
@@ -58,12 +58,13 @@ class ClinicRoute:
 class Routes:
     """All routes. `everywhere` are the endpoints that get every alert of some clinics, with these; `*` stands for all.
 
-    `told_of_acknowledgement` are the endpoints that want to know that somebody took an alert on.
+    `keep_incidents` are the endpoints that go on calling people by themselves: they want to know that somebody took an alert on, or that it
+    is over, at any hour.
     """
 
     clinics: Mapping[str, ClinicRoute] = field(default_factory=dict)
     everywhere: tuple[tuple[str, frozenset[str]], ...] = ()
-    told_of_acknowledgement: frozenset[str] = frozenset()
+    keep_incidents: frozenset[str] = frozenset()
 
     def of(self, clinic: str) -> ClinicRoute:
         """The routes of a clinic: its own, or those of every clinic, or none."""
@@ -136,12 +137,17 @@ def decide(course: Course, routes: Routes, now: int, max_age_s: int) -> Decision
     transition = ENDINGS.get(course.status)
     if transition is None:
         return Decision()
-    whom = _to_be_told_of_the_end(course, routes)
-    if transition == "acknowledged":
-        whom = [each for each in whom if each[0] in routes.told_of_acknowledgement]
     done = {told.endpoint for told in course.told if told.transition == transition}
-    expired = now - course.status_at > max_age_s * SECOND
-    return Decision(tuple(Send(transition, 0, name, person, expired) for name, person in whom if name not in done))
+    whom = [(name, person) for name, person in _to_be_told_of_the_end(course, routes) if name not in done]
+    due_at = _awake(_quiet(course, routes), course.status_at)
+    if transition == "acknowledged" or now < due_at:
+        held = transition != "acknowledged" and any(name not in routes.keep_incidents for name, _ in whom)
+        again = due_at if held else None
+        whom = [(name, person) for name, person in whom if name in routes.keep_incidents]
+    else:
+        again = None
+    expired = now - due_at > max_age_s * SECOND
+    return Decision(tuple(Send(transition, 0, name, person, expired) for name, person in whom), again)
 
 
 def _to_be_told_of_the_end(course: Course, routes: Routes) -> list[tuple[str, str | None]]:
@@ -159,7 +165,7 @@ def _to_be_told_of_the_end(course: Course, routes: Routes) -> list[tuple[str, st
 def _climb(course: Course, routes: Routes, now: int, max_age: int) -> Decision:
     """The steps of an open alert, up to the one that is due."""
     route = routes.of(course.clinic)
-    quiet = route.quiet if course.severity != URGENT else None
+    quiet = _quiet(course, routes)
     at = course.since
     reached = max((told.step for told in course.told if told.outcome != "nobody"), default=0)
     if any(told.outcome == "expired" for told in course.told):
@@ -193,6 +199,10 @@ def _climb(course: Course, routes: Routes, now: int, max_age: int) -> Decision:
 
 def _steps(route: ClinicRoute) -> Sequence[Step]:
     return route.steps or (Step(0, (), frozenset({"info", "warning", URGENT})),)
+
+
+def _quiet(course: Course, routes: Routes) -> Calendar | None:
+    return routes.of(course.clinic).quiet if course.severity != URGENT else None
 
 
 def _awake(quiet: Calendar | None, instant: int) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError as ClientError
 
 from processors.session_feedback import KEPT_DAYS, TABLES, PatientRows
 from schemas.instants import SECOND, parse_instant
@@ -21,6 +22,7 @@ from schemas.topics import DELIVERIES, METRICS
 from streams.dispatch.lane import Delivery
 from streams.dispatch.links import SessionLink
 from streams.dispatch.messages import FEEDBACK_TYPE, NAMESPACE, Message
+from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing
 from streams.kafka.placement import partition_of
 
@@ -150,6 +152,8 @@ class SessionFeedback:
                 max_poll_records=5000,
             )
             self._read(consumer)
+        except ClientError as error:
+            self._fail(KafkaError(f"Kafka at {self._bootstrap} went away ({type(error).__name__}): start rtm dispatch again"))
         except BaseException as error:
             self._fail(error)
         finally:

@@ -139,6 +139,9 @@ class Lane:
             self.disabled = sender is None
             self._sender = sender or self._sender
             self._failed_in_a_row, self._not_before = 0, 0.0
+            for due in self._due:
+                due.at = 0.0
+            heapq.heapify(self._due)
             self._changed.notify_all()
 
     def __len__(self) -> int:
@@ -227,14 +230,17 @@ class Lane:
 
     def _attempt(self, delivery: Delivery) -> float | None:
         """Try once; how long to wait before the next attempt (s), None when there will be none."""
-        made = self._sender.send(delivery.message)
+        sender = self._sender
+        made = sender.send(delivery.message)
         delivery.attempts += 1
-        self._learn(made)
-        last = made.gone or delivery.attempts >= (delivery.most or self._patience.attempts)
+        now = self._learn(made, sender)
+        last = (made.gone and now) or delivery.attempts >= (delivery.most or self._patience.attempts)
         outcome = "delivered" if made.delivered else "given_up" if last else "failed"
         delivery.record(delivery, Tried(delivery.attempts, outcome, made.sent_at, made.status, made.latency_ms))
         if outcome != "failed":
             return None
+        if not now:
+            return 0.0
         if made.retry_after_s is None:
             return self._patience.wait_s(delivery.attempts, self._random.random())
         asked = min(made.retry_after_s, LONGEST_RETRY_AFTER_S)
@@ -242,10 +248,12 @@ class Lane:
             self._not_before = max(self._not_before, time.monotonic() + asked)
         return asked
 
-    def _learn(self, made: Attempt) -> None:
-        """Whether the endpoint lives."""
+    def _learn(self, made: Attempt, sender: Sender) -> bool:
+        """Learn whether the endpoint lives; false when its entry in the routes has changed meanwhile."""
         said = None
         with self._changed:
+            if sender is not self._sender:
+                return False
             self.disabled = self.disabled or made.gone
             was_dead = self.dead
             if made.dead:
@@ -269,6 +277,7 @@ class Lane:
                 said = f"endpoint {self.name} answers 410, it wants no more: it is off until its entry in the routes changes"
         if said:
             self._say(said)
+        return True
 
     def _end(self, delivery: Delivery) -> None:
         delivery.ended = True

@@ -182,9 +182,23 @@ def test_an_escalation_that_is_too_late_is_not_sent():
     assert [send.expired for send in decide(alert, ROUTES, NOON + 2 * DAY * SECOND, DAY).sends] == [True]
 
 
-def test_who_asks_for_it_is_told_of_an_acknowledgement():
-    routes = Routes({"c1": ROUTE}, told_of_acknowledgement=frozenset({"t1-app"}))
+@pytest.mark.parametrize("status", ["acknowledged", "snoozed"])
+def test_an_endpoint_that_keeps_incidents_is_told_that_somebody_took_it_on(status):
+    routes = Routes({"c1": ROUTE}, keep_incidents=frozenset({"t1-app"}))
     alert = course()
     play(alert, routes, NOON + 30 * MINUTE)
-    alert.status, alert.status_at = "acknowledged", NOON + 31 * MINUTE
-    assert [send.endpoint for send in decide(alert, routes, NOON + 31 * MINUTE, DAY).sends] == ["t1-app"]
+    alert.status, alert.status_at = status, NOON + 31 * MINUTE
+    assert decide(alert, routes, NOON + 31 * MINUTE, DAY) == Decision((Send("acknowledged", 0, "t1-app", "t1"),))
+
+
+def test_an_end_at_night_waits_for_the_morning_but_not_where_incidents_are_kept_nor_of_an_urgent_alert():
+    routes = Routes({"c1": ROUTE}, keep_incidents=frozenset({"anna"}))
+    evening, night, morning = at("2026-03-02T19:00"), at("2026-03-02T23:00"), at("2026-03-03T07:00")
+    alert = course(evening)
+    play(alert, routes, evening + 30 * MINUTE)
+    alert.status, alert.status_at = "resolved", night
+    assert decide(alert, routes, night, DAY) == Decision((Send("resolved", 0, "anna", "anna"),), morning)
+    alert.told.append(Told("resolved", 0, "anna", "anna", night, "planned"))
+    assert decide(alert, routes, morning, DAY) == Decision((Send("resolved", 0, "t1-app", "t1"),))
+    alert.severity = "urgent"
+    assert [send.endpoint for send in decide(alert, routes, night, DAY).sends] == ["t1-app"]

@@ -163,7 +163,7 @@ def test_a_full_file_becomes_routes(tmp_path, secrets):
     assert (chat.url, watch.allow_private) == ("https://chat.example.org/hooks/topsecret", True)
     assert (directory.operations, directory.lag_s, directory.feedback) == ("chat", 60, {"c1": "anna-app"})
     assert directory.routes.endpoints_of_all("c1") == ["watch"]
-    assert directory.routes.told_of_acknowledgement == {"pager"}
+    assert directory.routes.keep_incidents == {"pager"}
     clinic = directory.routes.of("c1")
     assert (clinic.bundle_s, clinic.most_messages, clinic.people) == (5, 6, {"anna": ("anna-app", "chat"), "ben": ("pager",)})
     assert clinic.rota.weekly == (
