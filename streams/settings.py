@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     warehouse: Annotated[str, Field(description="where the tables live: chdb:///path or clickhouse://user:pass@host:8123/rtm")] = Field(
         default_factory=_warehouse_here
     )
+    clickhouse_cluster: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z_][\w-]*)?$", description="the ClickHouse cluster on which tables are made, replicated; empty: one server"
+        ),
+    ] = ""
+    samples_days: Annotated[int, Field(ge=0, description="the warehouse drops raw samples so many days after it stored them; 0: never")] = 0
     tick_s: Annotated[PositiveInt, Field(description="the grid of the clock, s")] = 60
     lateness_days: Annotated[PositiveInt, Field(description="how late a patient's fact may come, days of 86,400 s")] = 35
     retention_days: Annotated[PositiveInt, Field(description="after how many days a day's rows keep what they had")] = 400
