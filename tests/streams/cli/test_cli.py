@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -138,10 +140,13 @@ def test_ctrl_c_is_one_line_and_exit_130_and_leaves_no_temporary_file(tmp_path):
     os.mkfifo(pipe)
     scratch.mkdir()
     process = start("replay", pipe, "--warehouse", f"chdb://{tmp_path}/w", TMPDIR=str(scratch))
-    with pipe.open("wb"):  # opens once it is read, and says nothing: the replay waits in the middle of its work
+    with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as feed:  # opens once it is read: the replay is in the middle of its work
         assert any(scratch.iterdir())
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=120)
+        while process.poll() is None:  # a read that the signal just missed ends with the next line
+            feed.write(event("a") + b"\n")
+            time.sleep(0.05)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert_one_line(err.lstrip())  # click ends the terminal's line with ^C first
     assert list(scratch.iterdir()) == []
