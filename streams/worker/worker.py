@@ -26,7 +26,8 @@ from aiokafka.errors import KafkaError, ProducerFenced  # type: ignore[import-un
 from processors.shelf import NewerStateError
 from processors.topology import STAGES, Stage
 from schemas.topics import EVENTS, SENSOR, TOPICS
-from streams.kafka.topics import state_topic, topic_ids
+from streams.kafka.topics import state_topic
+from streams.kafka.writing import topics_there
 from streams.worker.checkpoint import LogError
 from streams.worker.job import Job
 from streams.worker.local_state import LocalStateError, StateFolder
@@ -82,17 +83,19 @@ async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: b
         tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder,
         contextlib.closing(StateFolder(settings.state_folder, say)) as state_folder,
     ):
+        partitions = await _partitions(settings)
+        there = await asyncio.to_thread(topics_there, settings.kafka, (SENSOR.name, EVENTS.name, *_states(settings)))
         job = Job(
             settings.kafka,
             settings.group,
             settings.generation,
             settings.policy(settings.generation),
             settings.max_record,
-            await _partitions(settings),
+            partitions,
             executor,
             max_crashes=settings.max_crashes,
             accept_loss=accept_loss,
-            topic_ids=await asyncio.to_thread(topic_ids, settings.kafka, [SENSOR.name, EVENTS.name, *_states(settings)]),
+            topic_ids={name: topic.topic_id for name, topic in there.items()},
             state_folder=state_folder,
             checkpoint_s=settings.checkpoint_s,
             checkpoint_bytes=settings.checkpoint_bytes,

@@ -10,7 +10,8 @@ from kafka import TopicPartition
 
 from processors.topology import PATIENT
 from schemas.topics import EVENTS
-from streams.kafka.topics import admin, topic_ids
+from streams.kafka.topics import admin
+from streams.kafka.writing import topics_there
 from streams.worker.checkpoint import Checkpoint, LogError
 from tests.streams.live_log import send
 from tests.streams.worker.test_slices import consuming, numbers, until, write
@@ -79,7 +80,7 @@ def test_a_new_group_begins_where_the_log_begins(fresh_topics):
 
 def test_a_topic_that_was_made_anew_is_known_by_its_id(fresh_topics):
     send(fresh_topics, FACTS)
-    ids = topic_ids(fresh_topics, [EVENTS.name])
+    ids = {EVENTS.name: topics_there(fresh_topics, [EVENTS.name])[EVENTS.name].topic_id}
 
     async def scenario(start):
         owner = await start(topic_ids=ids)
