@@ -1,68 +1,51 @@
-"""How fast records get from Kafka into an agent, and facts through the whole worker, on a real Kafka. One JSON object a figure.
+"""How fast the live path is on a real Kafka of this machine, each figure with its reference. One JSON object a figure.
 
-Beside both, in the same run, the bare confluent-kafka consumer reading key, value and headers of the same topic (null where it isn't
-installed).
+    python tests/bench/live.py [--only slices,facts,samples,sink,recovery,latency] [--quick]
 
-    python tests/bench/live.py [--patients 500] [--days 30]
+Slices and facts stand beside the bare confluent-kafka consumer reading key, value and headers of the same topic in the same run; rates of
+the worker and the sink are by the wall and by the CPU of their process, since other work shares the machine.
 """
 
 import argparse
 import asyncio
-import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import faust
-import orjson
-from kafka import KafkaConsumer, TopicPartition
 
-from schemas.codecs import decode_line, encode_kafka
 from streams.kafka import server as kafka_server
-from streams.kafka.outgoing import Outgoing, tick_record
-from streams.kafka.placement import partition_of
 from streams.kafka.topics import declare
-from streams.kafka.writing import Writer, hush
-from streams.replay.ticks import Clock, grid_after
-from streams.supervisor import leashed
+from streams.kafka.writing import hush
 from streams.worker.slices import SLICE_RECORDS, SliceTransport
 
-sys.path.insert(0, str(Path(__file__).parent))
-from replay import TICK_S, enrolment, reports
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from tests.bench.live_figures import latency, recovery, throughput
+from tests.bench.live_figures.common import EVENTS as TOPIC
+from tests.bench.live_figures.common import GROUP, PARTITIONS, enrolled, figure, pain, record, write
+from tests.bench.replay import BEGIN
 
-PARTITIONS = 4
-TOPIC = "rtm.events.v1"
-GROUP = "bench"
 BARE_BATCH = 1000
+ALL = ("slices", "facts", "samples", "sink", "recovery", "latency")
 
 
-def records(patients: int, days: int) -> Iterator[Outgoing]:
-    """The log that the worker folds: reports by recorded time, and the ticks between them in every partition."""
-    clock = Clock(TICK_S)
-    lines = [line for patient in range(patients) for line in enrolment(patient)]
-    lines += [line for day in range(days) for line in reports(patients, day)]
-    for fact in sorted(map(decode_line, lines), key=lambda fact: fact.recorded):
-        for tick in clock.before(fact.recorded):
-            yield from (tick_record(TOPIC, partition, tick.now) for partition in range(PARTITIONS))
-        key, value, headers = encode_kafka(fact)
-        yield Outgoing(TOPIC, partition_of(key, PARTITIONS), key, value, headers)
-    for tick in clock.at(grid_after(clock.newest or 0, TICK_S)):
-        yield from (tick_record(TOPIC, partition, tick.now) for partition in range(PARTITIONS))
-
-
-def write(bootstrap: str, patients: int, days: int) -> tuple[int, int]:
-    """Write the log; how many records, and how many facts of them."""
-    written = ticks = 0
-    with Writer(bootstrap, "bench") as writer:
-        for record in records(patients, days):
-            writer.send(record)
-            written += 1
-            ticks += record.key is None
-        writer.flush()
-    return written, written - ticks
+def slices(bootstrap: str, records: int) -> dict:
+    """Records/s through slices into an agent that counts, beside the bare consumer, which is returned as the reference."""
+    patients = 1000
+    found = [*enrolled(patients)]
+    found += [pain(n % patients, f"slices-{n}", BEGIN + timedelta(milliseconds=n)) for n in range(records - len(found))]
+    count = write(bootstrap, map(record, found))
+    rate = max(filter(None, (bare(bootstrap, count) for _ in range(3))), default=None)
+    reference = {
+        "what": "bare confluent-kafka consumer: key, value, headers of the same topic, the best of three",
+        "value": None if rate is None else round(rate),
+        "unit": "records/s",
+    }
+    ours = max(through_slices(bootstrap, count) for _ in range(3))
+    figure("slices_records_per_s", ours, "records/s", records=count, partitions=PARTITIONS, reference=reference)
+    return reference
 
 
 def through_slices(bootstrap: str, count: int) -> float:
@@ -126,60 +109,47 @@ def bare(bootstrap: str, count: int) -> float | None:
     return rate
 
 
-def through_worker(bootstrap: str) -> float:
-    """Seconds from the worker's being ready until all of the log is folded, written and committed."""
-    environment = os.environ | {
-        "RTM_KAFKA": bootstrap,
-        "RTM_GROUP": GROUP,
-        "RTM_GENERATION": "1",
-        "RTM_CLOCK": "log",
-        "RTM_TICK_S": str(TICK_S),
-    }
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{GROUP}-1", enable_auto_commit=False)
-    places = [TopicPartition(TOPIC, partition) for partition in range(PARTITIONS)]
-    ends = consumer.end_offsets(places)
-    worker = subprocess.Popen(leashed("worker"), env=environment, stdout=subprocess.PIPE, text=True)
-    try:
-        assert worker.stdout is not None
-        assert "worker ready" in worker.stdout.readline()
-        began = time.perf_counter()
-        while any((consumer.committed(place) or 0) < ends[place] for place in places):
-            assert worker.poll() is None
-            time.sleep(0.05)
-        return time.perf_counter() - began
-    finally:
-        worker.terminate()
-        worker.wait(30)
-        consumer.close()
-
-
-def figure(name: str, value: float, unit: str, **beside: object) -> None:
-    print(orjson.dumps({"figure": name, "value": round(value), "unit": unit, **beside}).decode(), flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--patients", type=int, default=500)
-    parser.add_argument("--days", type=int, default=30)
-    options = parser.parse_args()
-    hush()
+def with_kafka(work, *arguments) -> None:
+    """Run a measurement over a broker of its own."""
     with tempfile.TemporaryDirectory(prefix="rtm-bench-") as name:
         folder = Path(name)
         bootstrap = kafka_server.start(folder / "kafka", port=0).bootstrap
         try:
             declare(bootstrap, PARTITIONS, GROUP, 1)
-            count, facts = write(bootstrap, options.patients, options.days)
-            rate = bare(bootstrap, count)
-            reference = {
-                "what": "bare confluent-kafka consumer: key, value, headers of the same topic",
-                "value": None if rate is None else round(rate),
-                "unit": "records/s",
-            }
-            about = {"records": count, "partitions": PARTITIONS, "patients": options.patients, "days": options.days}
-            figure("slices_records_per_s", through_slices(bootstrap, count), "records/s", reference=reference, **about)
-            figure("worker_facts_per_s", facts / through_worker(bootstrap), "facts/s", reference=reference, facts=facts, **about)
+            work(bootstrap, folder, *arguments)
         finally:
             kafka_server.stop(folder / "kafka")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--only", default=",".join(ALL))
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything")
+    options = parser.parse_args()
+    only, part = options.only.split(","), 10 if options.quick else 1
+    hush()
+    reference: dict = {}
+
+    def rates(bootstrap: str, folder: Path) -> None:
+        if "slices" in only:
+            reference.update(slices(bootstrap, 200_000 // part))
+
+    def facts(bootstrap: str, folder: Path) -> None:
+        throughput.facts(bootstrap, folder, 8000 // part, 1, reference)
+        throughput.facts(bootstrap, folder, 2000 // part, 10, reference)
+        if "sink" in only:
+            throughput.sink(bootstrap, folder)
+
+    with_kafka(rates)
+    if "facts" in only or "sink" in only:
+        with_kafka(facts)
+    if "samples" in only:
+        with_kafka(lambda bootstrap, folder: throughput.samples(bootstrap, folder, 3_000_000 // part))
+    if "recovery" in only:
+        with_kafka(lambda bootstrap, folder: recovery.recovery(bootstrap, folder, 100_000 // part, 400))
+    if "latency" in only:
+        rates_of_load = [10, 500, 5000]
+        with_kafka(lambda bootstrap, folder: latency.latency(bootstrap, folder / "latency", rates_of_load, max(4, 20 // part), 1))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What `tests/bench/live.py` measures, a file each."""

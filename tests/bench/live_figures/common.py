@@ -1,0 +1,106 @@
+"""Facts as records, a worker that is timed, and how a figure is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+from kafka import KafkaConsumer, TopicPartition
+
+from schemas.codecs import decode_line, encode_kafka
+from schemas.events import CHUNK
+from schemas.facts import Fact
+from streams.kafka.outgoing import Outgoing, tick_record
+from streams.kafka.placement import partition_of
+from streams.kafka.topics import declare
+from streams.kafka.writing import Writer
+from streams.supervisor import leashed
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from replay import TICK_S, enrolment, envelope
+
+PARTITIONS = 4
+EVENTS, SENSOR = "rtm.events.v1", "rtm.sensor.v1"
+GROUP = "bench"
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def figure(name: str, value: float, unit: str, **beside: object) -> None:
+    print(orjson.dumps({"figure": name, "value": round(value, 3 if value < 100 else 0), "unit": unit, **beside}).decode(), flush=True)
+
+
+def record(fact: Fact) -> Outgoing:
+    key, value, headers = encode_kafka(fact)
+    return Outgoing(SENSOR if fact.type == CHUNK else EVENTS, partition_of(key, PARTITIONS), key, value, headers)
+
+
+def ticks(now: int, topic: str = EVENTS) -> list[Outgoing]:
+    return [tick_record(topic, partition, now) for partition in range(PARTITIONS)]
+
+
+def write(bootstrap: str, records: Iterable[Outgoing]) -> int:
+    written = 0
+    with Writer(bootstrap, "bench") as writer:
+        for each in records:
+            writer.send(each)
+            written += 1
+        writer.flush()
+    return written
+
+
+def enrolled(patients: int) -> Iterator[Fact]:
+    for patient in range(patients):
+        yield from map(decode_line, enrolment(patient))
+
+
+def pain(patient: int, name: str, at) -> Fact:
+    return decode_line(envelope("report.pain", name, f"p{patient:05d}", at, {"nrs": patient % 7}))
+
+
+@contextmanager
+def worker(bootstrap: str, folder: Path, generation: int = 1, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """`rtm worker`, ready."""
+    environment = os.environ | {
+        "RTM_KAFKA": bootstrap, "RTM_GROUP": GROUP, "RTM_GENERATION": str(generation), "RTM_CLOCK": "log", "RTM_TICK_S": str(TICK_S),
+        "RTM_STATE_FOLDER": str(folder / "state"),
+    }  # fmt: skip
+    process = subprocess.Popen(leashed("worker"), env=environment | settings, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert "worker ready" in process.stdout.readline()
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def cpu_s(process: subprocess.Popen[str]) -> float:
+    """CPU seconds that a process has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
+
+
+def folded(bootstrap: str, process: subprocess.Popen[str], generation: int = 1, topics: Iterable[str] = (EVENTS,)) -> tuple[float, float]:
+    """Wait until a worker has committed all of the topics; the seconds, by the wall and by its CPU, since now."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{GROUP}-{generation}", enable_auto_commit=False)
+    places = [TopicPartition(topic, partition) for topic in topics for partition in range(PARTITIONS)]
+    began, used = time.perf_counter(), cpu_s(process)
+    try:
+        while any((consumer.committed(place) or 0) < end for place, end in consumer.end_offsets(places).items()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        return time.perf_counter() - began, cpu_s(process) - used
+    finally:
+        consumer.close()
+
+
+def generation(bootstrap: str, number: int) -> int:
+    """State topics for another generation, whose worker begins at the log's beginning."""
+    declare(bootstrap, PARTITIONS, GROUP, number)
+    return number
