@@ -19,7 +19,7 @@ from schemas.topics import TOPICS
 from streams.kafka.jars import KafkaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Stage = Literal["motion", "patient"]
 STAGES: tuple[Stage, ...] = ("motion", "patient")
@@ -95,6 +95,12 @@ def _declared(bootstrap: str, partitions: int, wanted: Mapping[str, Mapping[str,
     ]
     there = {name: found[name] for name in wanted if name in found}
     return Declared(there, made, tuple(differences), tuple(name for name in wanted if name not in there))
+
+
+def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
+    """The id of each topic, which tells a topic from another of its name that was made later; KafkaError."""
+    with admin(bootstrap) as client:
+        return {topic["name"]: str(topic["topic_id"]) for topic in client.describe_topics(list(names)) if topic.get("topic_id")}
 
 
 @contextmanager

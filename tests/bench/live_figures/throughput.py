@@ -108,13 +108,13 @@ def _touch(imus: np.ndarray, times: int) -> float:
 
 
 def sink(bootstrap: str, folder: Path) -> None:
-    """Rows/s from Kafka into chDB's tables: all that the worker wrote; beside it the same lines inserted without Kafka."""
+    """Rows/s from Kafka into chDB's tables: all that the worker wrote."""
     environment = os.environ | {"RTM_KAFKA": bootstrap, "RTM_GROUP": GROUP, "RTM_WAREHOUSE": f"chdb://{folder / 'warehouse'}"}
+    wanted = records_in(bootstrap, "rtm.metrics.v1")
     process = subprocess.Popen(leashed("sink"), env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert "sink ready" in process.stdout.readline()
     began, used = time.perf_counter(), cpu_s(process)
-    wanted = records_in(bootstrap, "rtm.metrics.v1")
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{GROUP}-1-sink", enable_auto_commit=False)
     while any((consumer.committed(place) or 0) < end for place, end in wanted.items()):
         assert process.poll() is None
