@@ -95,10 +95,10 @@ class Dispatcher:
             self._writer = stack.enter_context(Writer(settings.kafka, "rtm-dispatch"))
             deadlines = stack.enter_context(Deadlines())
             try:
-                self._consumer = self._open_consumer()
-                stack.callback(self._consumer.close, autocommit=False)
                 self._lanes = Lanes(settings, deadlines, self._failures.put, self._say)
                 self._lanes.change(self._directory)
+                self._consumer = self._open_consumer()
+                stack.callback(self._consumer.close, autocommit=False)
                 stack.callback(self._lanes.close)
                 self._services = stack.enter_context(self._offer())
                 self._services.change(self._directory)
@@ -158,7 +158,9 @@ class Dispatcher:
 
         Nothing is committed here: the client calls this where a commit may not wait for an answer.
         """
-        for partition in partitions:
+        lost = frozenset(partitions)
+        self._lanes.drop(lost)
+        for partition in lost:
             self._gained.discard(partition)
             self._mine -= {partition}
             self._read_to.pop(partition, None)
@@ -260,6 +262,7 @@ class Dispatcher:
 
     def _submit(self, plan: Plan, attempts: int) -> None:
         delivery = Delivery(plan.message(self._link), lambda _, tried: self._put_down(plan, tried), attempts)
+        delivery.partitions = frozenset(part.partition for part in plan.parts)
         if not self._lanes.submit(plan.endpoint, delivery):
             self._put_down(plan, Tried(attempts, "given_up", time.time_ns()))
 

@@ -67,13 +67,14 @@ class Delivery:
     """A message on its way to one endpoint: the alerts in whose order it stands, who is told of each attempt, the attempts made already.
 
     `record` is called from the lane's threads, before anything follows from the attempt; an outcome other than `failed` ends the delivery.
-    `most` bounds its attempts where it isn't worth the lane's patience.
+    `most` bounds its attempts where it isn't worth the lane's patience. `partitions` are those of rtm.alerts.v1 that it follows from.
     """
 
     message: Message
     record: Callable[[Delivery, Tried], None]
     attempts: int = 0
     most: int | None = None
+    partitions: frozenset[int] = frozenset()
     ended: bool = False
     under_way: bool = False
     give_up_at: float = 0.0
@@ -143,6 +144,12 @@ class Lane:
                 due.at = 0.0
             heapq.heapify(self._due)
             self._changed.notify_all()
+
+    def drop(self, lost: frozenset[int]) -> None:
+        """Let go of what follows from these partitions alone, but for what is under way: another dispatcher sends it."""
+        with self._changed:
+            for delivery in [each for each in self._in_hand.values() if each.partitions and each.partitions <= lost and not each.under_way]:
+                self._end(delivery)
 
     def __len__(self) -> int:
         """How many deliveries have not ended."""

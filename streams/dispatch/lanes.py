@@ -62,6 +62,11 @@ class Lanes:
         lane.submit(delivery)
         return True
 
+    def drop(self, lost: frozenset[int]) -> None:
+        """Let go of what follows from these partitions alone, but for what is under way: another dispatcher sends it."""
+        for lane in self._lanes.values():
+            lane.drop(lost)
+
     def pending(self) -> int:
         """How many deliveries have not ended."""
         return sum(map(len, self._lanes.values()))

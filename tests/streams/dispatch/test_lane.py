@@ -132,6 +132,22 @@ def test_an_endpoint_that_comes_back_gets_what_waits():
     assert len(run.script.came) >= 50 + DEAD_AFTER
 
 
+def test_what_another_dispatcher_has_now_is_let_go_of_but_for_what_is_under_way():
+    hold = threading.Event()
+    with Running(lambda *_: hold.wait(30) and 200) as run:
+        for name, partitions in (("a", {1}), ("a2", {1}), ("b", {1, 2}), ("c", {2})):
+            each = delivery(name, run.ends, name[0])
+            each.partitions = frozenset(partitions)
+            run.lane.submit(each)
+        while len(run.script.came) < 3:
+            threading.Event().wait(0.01)
+        run.lane.drop(frozenset({1}))
+        hold.set()
+        run.ends.wait(3)
+        assert len(run.lane) == 0
+    assert sorted(run.ends.order) == ["a", "b", "c"]
+
+
 def test_what_is_on_its_way_is_not_sent_twice():
     hold = threading.Event()
     with Running(lambda *_: hold.wait(30) and 200) as run:
