@@ -28,6 +28,7 @@ ENDINGS = {"resolved": "resolved", "acknowledged": "acknowledged", "snoozed": "a
 """Which status is told as which transition to whoever was told of the alert."""
 
 EVERY_CLINIC = "*"
+MORNING = 900 * SECOND
 
 Outcome = Literal["planned", "delivered", "given_up", "expired", "nobody"]
 
@@ -146,7 +147,7 @@ def decide(course: Course, routes: Routes, now: int, max_age_s: int) -> Decision
         whom = [(name, person) for name, person in whom if name in routes.keep_incidents]
     else:
         again = None
-    expired = now - due_at > max_age_s * SECOND
+    expired = _too_late(_quiet(course, routes), due_at, now, max_age_s * SECOND)
     return Decision(tuple(Send(transition, 0, name, person, expired) for name, person in whom), again)
 
 
@@ -170,19 +171,21 @@ def _climb(course: Course, routes: Routes, now: int, max_age: int) -> Decision:
     reached = max((told.step for told in course.told if told.outcome != "nobody"), default=0)
     if any(told.outcome == "expired" for told in course.told):
         return Decision()
+    if (morning := _awake(quiet, now)) > now:
+        return Decision((), morning)
     sends: list[Send] = []
     failed, first = True, True
     for number, step in enumerate(_steps(route), 1):
         if course.severity not in step.severities:
             continue
         at = _awake(quiet, at + step.after_s * SECOND)
-        due_at = min(at, _awake(quiet, now)) if failed and not first else at
+        due_at = min(at, now) if failed and not first else at
         first = False
         if number > reached and now < due_at:
             return Decision(tuple(sends), due_at)
         if number < reached:
             continue
-        late = now - due_at > max_age
+        late = _too_late(quiet, due_at, now, max_age)
         fresh = number > reached
         found, failed = _of_step(number, step, course, routes, now)
         if fresh and late:
@@ -203,6 +206,11 @@ def _steps(route: ClinicRoute) -> Sequence[Step]:
 
 def _quiet(course: Course, routes: Routes) -> Calendar | None:
     return routes.of(course.clinic).quiet if course.severity != URGENT else None
+
+
+def _too_late(quiet: Calendar | None, due_at: int, now: int, max_age: int) -> bool:
+    """Whether what came due at an instant wakes nobody any more; what grew old in quiet hours has a moment when they end."""
+    return now > (due_at + max_age if quiet is None else quiet.outside(due_at + max_age) + MORNING)
 
 
 def _awake(quiet: Calendar | None, instant: int) -> int:

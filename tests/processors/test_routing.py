@@ -167,12 +167,35 @@ def test_an_endpoint_of_all_alerts_is_told_beside_the_first_step():
     assert play(course(), routes, NOON) == [(0, "opened", "t1-app"), (0, "opened", "log")]
 
 
+def test_a_persons_endpoint_that_gets_all_alerts_is_told_once():
+    routes = Routes({"c1": ROUTE}, (("t1-app", frozenset({"*"})),))
+    assert play(course(), routes, NOON) == [(0, "opened", "t1-app")]
+
+
+def test_once_a_later_step_was_told_an_earlier_one_is_left_as_it_is():
+    alert = course()
+    play(alert, ROUTES, NOON + 31 * MINUTE)
+    alert.told[0].outcome = "given_up"
+    assert decide(alert, ROUTES, NOON + 32 * MINUTE, DAY) == Decision((), NOON + 90 * MINUTE)
+
+
+def test_what_fails_in_quiet_hours_gives_way_in_the_morning():
+    evening = at("2026-03-02T20:55")
+    alert = course(evening)
+    play(alert, ROUTES, evening, {"t1-app": "planned"})
+    alert.told[0].outcome = "given_up"
+    assert decide(alert, ROUTES, evening + 10 * MINUTE, DAY) == Decision((), at("2026-03-03T07:00"))
+    assert decide(alert, ROUTES, at("2026-03-03T07:00"), DAY).sends[0] == Send("opened", 1, "t1-sms", "t1")
+
+
 def test_what_came_due_too_long_ago_is_not_sent_and_quiet_hours_do_not_age_it():
     assert decide(course(), ROUTES, NOON + DAY * SECOND, DAY).sends == (Send("opened", 1, "t1-app", "t1"),)
-    late = decide(course(), ROUTES, NOON + (DAY + 1) * SECOND, DAY)
+    late = decide(course(), ROUTES, NOON + (DAY + 901) * SECOND, DAY)
     assert late.sends == (Send("opened", 1, "t1-app", "t1", expired=True),)
-    night = at("2026-03-02T21:00")
-    assert not decide(course(night), ROUTES, night + 10 * 60 * MINUTE + (DAY - 1) * SECOND, DAY).sends[0].expired
+    night, morning = at("2026-03-02T21:00"), at("2026-03-04T07:00")
+    assert decide(course(night), ROUTES, morning - MINUTE, DAY) == Decision((), morning)
+    assert not decide(course(night), ROUTES, morning + MINUTE, DAY).sends[0].expired
+    assert decide(course(night), ROUTES, morning + 16 * MINUTE, DAY).sends[0].expired
     assert play(course(), ROUTES, NOON + 3 * DAY * SECOND, {"t1-app": "expired"}) == [(0, "opened", "t1-app")]
 
 

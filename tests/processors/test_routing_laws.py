@@ -45,20 +45,31 @@ def scenes(draw):
 
 
 def play(routes, course, chance):
-    """Act on every decision, at its time, until there is nothing to wait for; the instants of what was sent."""
-    now, sent = course.since, []
+    """Act on every decision, at its time, until there is nothing to wait for; the instants of what was sent.
+
+    Of the messages some are under way for hours before they are given up, or for ever.
+    """
+    now, sent, ends = course.since, [], []
     for _ in range(200):
         decision = decide(course, routes, now, DAY)
         assert decision == decide(course, routes, now, DAY)
         assert decision.again is None or decision.again > now
         for send in decision.sends:
-            outcome = "expired" if send.expired else chance.choice(["delivered", "given_up", "planned"])
-            course.told.append(Told(send.transition, send.step, send.endpoint, send.person, now, outcome))
+            outcome = "expired" if send.expired else chance.choice(["delivered", "given_up", "planned", "late"])
+            told = Told(send.transition, send.step, send.endpoint, send.person, now, "planned" if outcome == "late" else outcome)
+            course.told.append(told)
             sent.append((send, now))
+            if outcome == "late":
+                ends.append((now + chance.randrange(10 * 3600) * SECOND, len(course.told) - 1))
         if not decision.sends:
-            if decision.again is None or decision.nobody:
+            ends.sort()
+            if ends and (decision.again is None or ends[0][0] <= decision.again):
+                now, told = max(now, ends[0][0]), course.told[ends.pop(0)[1]]
+                told.outcome = "given_up"
+            elif decision.again is None or decision.nobody:
                 return sent
-            now = decision.again
+            else:
+                now = decision.again
     raise AssertionError("it never comes to rest")
 
 
