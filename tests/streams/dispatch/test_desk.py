@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from processors.rota import Calendar, Window
 from processors.routing import ClinicRoute, Routes, Step
@@ -199,8 +201,9 @@ class World:
 
     read_committed = 0
 
-    def __init__(self, bundle_s):
+    def __init__(self, bundle_s, log=LOG, given_up=frozenset()):
         self.routes = clinic(bundle_s)
+        self.log, self.given_up = log, given_up
         self.put_down, self.ends, self.read = [], {}, 0
         self.sent = []
         self.desk = Desk(self.routes, DAY)
@@ -208,8 +211,8 @@ class World:
     def step(self, now, *, stop_before=None):
         """One step of a dispatcher; it may be killed before it puts plans down, commits, sends, or puts down how they ended."""
         plans = []
-        while self.read < len(LOG) and LOG[self.read].at <= now:
-            plans += self.desk.take(LOG[self.read], now)
+        while self.read < len(self.log) and self.log[self.read].at <= now:
+            plans += self.desk.take(self.log[self.read], now)
             self.read += 1
         plans += self.desk.plans(now)
         if stop_before == "plan":
@@ -227,44 +230,88 @@ class World:
         if stop_before == "end":
             self.kill(self.read)
             return
+        self.end(plans)
+
+    def end(self, plans):
+        """Put down how these ended."""
         for plan in plans:
-            self.ends[plan.webhook_id, plan.endpoint] = True
-            self.desk.ended(plan, "delivered", 1)
+            outcome = "given_up" if plan.endpoint in self.given_up else "delivered"
+            self.ends[plan.webhook_id, plan.endpoint] = outcome
+            self.desk.ended(plan, outcome, 1)
 
     def kill(self, read):
         self.read = read
         self.desk = Desk(self.routes, DAY)
-        for each in LOG[:read]:
+        for each in self.log[:read]:
             self.desk.fold(each)
         for plan in [msgspec.json.decode(msgspec.json.encode(each), type=type(each)) for each in self.put_down]:
-            done = (plan.webhook_id, plan.endpoint) in self.ends
-            self.desk.recall(plan, "delivered" if done else "planned", 1, {0: read})
-            if not done:
+            ended = self.ends.get((plan.webhook_id, plan.endpoint))
+            self.desk.recall(plan, ended or "planned", 1, {0: read})
+            if ended is None:
                 self.sent.append(plan)
-                self.ends[plan.webhook_id, plan.endpoint] = True
-                self.desk.ended(plan, "delivered", 1)
+                self.end([plan])
 
 
-def play(bundle_s, kill_at=None, where=None):
-    world = World(bundle_s)
+def play(bundle_s, kills=(), **world):
+    """A world of 130 minutes, killed in some of them at some point of the step."""
+    world = World(bundle_s, **world)
     for number in range(130):
-        world.step(NOON + number * MINUTE, stop_before=where if number == kill_at else None)
+        world.step(NOON + number * MINUTE, stop_before=dict(kills).get(number))
     return world
 
 
-@pytest.mark.parametrize("bundle_s", [0.0, 2.0])
-@pytest.mark.parametrize("where", ["plan", "commit", "send", "end"])
-def test_killed_at_any_minute_and_point_the_same_is_told_and_twice_only_under_the_same_id(bundle_s, where):
-    def said(world):
-        return {(plan.endpoint, part.alert_id, part.transition, part.step) for plan in world.sent for part in plan.parts}
+def said(world):
+    return {(plan.endpoint, part.alert_id, part.transition, part.step, part.since) for plan in world.sent for part in plan.parts}
 
+
+def ids_are_steady(world):
+    ids = {}
+    for plan in world.sent:
+        for part in plan.parts:
+            key = plan.endpoint, part.alert_id, part.transition, part.step, part.since
+            if ids.setdefault(key, plan.webhook_id) != plan.webhook_id:
+                return False
+    return True
+
+
+WHERE = ("plan", "commit", "send", "end")
+
+
+@pytest.mark.parametrize("bundle_s", [0.0, 2.0])
+@pytest.mark.parametrize("where", WHERE)
+def test_killed_at_any_minute_and_point_the_same_is_told_and_twice_only_under_the_same_id(bundle_s, where):
     expected = said(play(bundle_s))
     assert len(expected) >= 8
     for minute in range(0, 130, 1 if bundle_s else 3):
-        world = play(bundle_s, minute, where)
+        world = play(bundle_s, [(minute, where)])
         assert said(world) == expected
-        ids = {}
-        for plan in world.sent:
-            for part in plan.parts:
-                key = plan.endpoint, part.alert_id, part.transition, part.step, part.since
-                assert ids.setdefault(key, plan.webhook_id) == plan.webhook_id
+        assert ids_are_steady(world)
+
+
+@st.composite
+def logs(draw):
+    """Changes of three alerts, at any minutes, in an order that the fold could give."""
+    log, standing = [], dict.fromkeys(["a1", "b1", "c1"], "")
+    for minute in sorted(draw(st.lists(st.integers(0, 120), max_size=14))):
+        alert = draw(st.sampled_from(sorted(standing)))
+        follows = ["acknowledged", "snoozed", "resolved", "reopened"] if standing[alert] not in {"", "resolved"} else ["reopened"]
+        transition = draw(st.sampled_from(follows)) if standing[alert] else "opened"
+        standing[alert] = transition
+        instant = NOON + minute * MINUTE + len(log)
+        severity = "urgent" if alert == "c1" else "warning"
+        log.append(change(alert, transition, instant, severity, "t2" if alert == "b1" else "t1", offset=len(log)))
+    return log
+
+
+@settings(max_examples=60)
+@given(
+    logs(),
+    st.sampled_from([0.0, 2.0]),
+    st.frozensets(st.sampled_from(["t1", "anna", "pager"])),
+    st.lists(st.tuples(st.integers(0, 129), st.sampled_from(WHERE)), min_size=1, max_size=4),
+)
+def test_whatever_happens_kills_change_nothing_of_what_is_told(log, bundle_s, given_up, kills):
+    told = said(play(bundle_s, log=log, given_up=given_up))
+    world = play(bundle_s, kills, log=log, given_up=given_up)
+    assert ids_are_steady(world)
+    assert said(world) == told
