@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import msgspec
 
+from processors.alerts_state import OpenAlert
 from processors.calendar import day_start
 from processors.days import DayFacts, Sensed, assemble, chain, stand
 from processors.entries import (
@@ -66,15 +67,6 @@ class Stale(msgspec.Struct, array_like=True):
     days: set[int] = set()
     care: bool = False
     restate: bool = False
-
-
-class OpenAlert(msgspec.Struct, array_like=True):
-    """An alert as it stands; `row` is its row in `alerts`."""
-
-    rule: str
-    episode_id: str
-    status: str
-    row: dict[str, str | int | None]
 
 
 class Head(msgspec.Struct, array_like=True):

@@ -100,6 +100,10 @@ class Ledger(Archive):
         for day in days:
             self._fresh.pop(day, None)
 
+    def days_touched_by(self, entry: Dated) -> set[int]:
+        """The days whose own facts an entry can change, as things stand."""
+        return self._touched_by(entry)
+
     def _touched_by(self, entry: Dated) -> set[int]:
         """The days whose own facts an entry can change, as things stand: its day, and for sessions all days that pair with it."""
         if not self.timeline:

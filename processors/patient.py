@@ -20,7 +20,7 @@ import orjson
 
 from processors import alerts
 from processors.calendar import day_start
-from processors.entries import AnyEntry, Heard, make_entry
+from processors.entries import AnyEntry, Heard, Note, make_entry
 from processors.erasure import erasure_row
 from processors.index import NOWHERE
 from processors.issue import Issue
@@ -241,7 +241,8 @@ class PatientProcessor:
             ledger.head.position = self._calendar.position(due)
             ledger.advance(due)
             self._touched[subject] = ledger
-            alerts.evaluate(ledger, self.policy, due, out)
+            if ledger.timeline:
+                alerts.evaluate(ledger, self.policy, due, alerts.at_due(ledger, due), out)
             self._calendar.set(subject, self._next_due(ledger))
 
     def _next_due(self, ledger: Ledger) -> int | None:
@@ -250,7 +251,9 @@ class PatientProcessor:
             return None
         began = day_start(ledger.timeline.episodes[0].enrolled.zone, ledger.timeline.episodes[0].first)
         remembered = ledger.head.newest_recorded - self.policy.retention_days * DAY_SECONDS * SECOND
-        return ledger.timeline.next_change(max(ledger.head.now, began - 1, remembered))
+        due = ledger.timeline.next_change(max(ledger.head.now, began - 1, remembered))
+        wakes = alerts.next_wake(ledger)
+        return due if wakes is None else min(due, max(wakes, ledger.head.now + 1))
 
     # -- facts --------------------------------------------------------------------------------------------------------------------
 
@@ -310,16 +313,20 @@ class PatientProcessor:
         ledger.advance(self.now)
         head.position = position
         head.newest_recorded = max(head.newest_recorded, fact.recorded)
-        decides = alerts.decides(ledger, entry)
+        scope = alerts.of_fact(ledger, entry)
         ledger.add(entry, key, content)
         out.applied += 1
         entry.shown_retracted, entry.shown_clinic = entry.retracted, ledger.clinic_of(entry)
         out.rows.append(self._event_row(ledger, fact, entry))
         self._touched[fact.subject] = ledger
+        if ledger.timeline:
+            at = max(self.now, fact.recorded)
+            if isinstance(entry, Note):
+                alerts.act(ledger, self.policy, fact, at, out)
+            else:
+                alerts.evaluate(ledger, self.policy, at, scope, out)
         if not isinstance(entry, Heard) or not had_timeline:
             self._calendar.set(fact.subject, self._next_due(ledger))
-        if decides and ledger.timeline:
-            alerts.evaluate(ledger, self.policy, max(self.now, fact.recorded), out)
 
     def _event_row(self, ledger: Ledger, fact: Fact, entry: AnyEntry) -> Row:
         recorded = format_instant(fact.recorded)

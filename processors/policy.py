@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from processors.packs import rule_book
+from processors.packs.alerts import RuleBook
 from schemas.instants import DAY_SECONDS, SECOND
 
 
@@ -23,6 +25,7 @@ class Policy:
     final_pass_bytes: int = 1 << 20
     live_interaction_per_code: bool = False
     lenient_data_days: bool = False
+    alert_rules: RuleBook = field(default_factory=rule_book, repr=False)
 
     @property
     def lateness(self) -> int:

@@ -52,6 +52,23 @@ class ScoreSeen(msgspec.Struct, array_like=True, frozen=True):
     recorded: int
 
 
+DOUBTFUL = frozenset({"gap", "nan", "saturated", "outlier", "mixed_kind", "sensors_swapped", "not_a_hinge", "sensors_skewed"})
+"""Flags of a sensed session that say that its signals can't be trusted."""
+
+
+class Seen(msgspec.Struct, array_like=True, frozen=True):
+    """What only alert rules ask of a day: sensed sessions, those of doubtful signals, repetitions beyond what was due, and, by medication
+    (as text), how many reports there were of it, doses taken or not."""
+
+    sensed: int = 0
+    doubtful: int = 0
+    beyond: int = 0
+    dose_reports: dict[str, int] = {}
+
+
+NOTHING_SEEN = Seen()
+
+
 class DaySummary(msgspec.Struct, array_like=True, frozen=True):
     """What other days need to know of a day. Instants in ns."""
 
@@ -63,6 +80,7 @@ class DaySummary(msgspec.Struct, array_like=True, frozen=True):
     doses: dict[str, tuple[int | None, int]] = {}
     scores: list[ScoreSeen] = []
     recorded: int = 0
+    seen: Seen | None = None
 
 
 def status(prescribed_reps: int, completed_reps: int, *, over: bool, heard: bool) -> str:
@@ -95,6 +113,24 @@ def plan_totals(facts: DayFacts, plan: DayPlan) -> Adherence:
     completed_sessions = sum([sessions for sessions, _ in done])
     completed_reps = sum([reps for _, reps in done])
     return Adherence(plan.sessions, completed_sessions, plan.reps, completed_reps, facts.heard, facts.over)
+
+
+def seen_on(facts: DayFacts, plan: DayPlan) -> Seen | None:
+    """What alert rules ask of a day's sessions and doses; None where there is nothing."""
+    sensed = doubtful = 0
+    done: dict[str, int] = {}
+    for session in facts.sessions:
+        if session.sensed is not None:
+            sensed += 1
+            doubtful += not DOUBTFUL.isdisjoint(session.sensed.flags)
+        if session.exercise_id in plan.due:
+            done[session.exercise_id] = done.get(session.exercise_id, 0) + session.reps
+    beyond = sum(max(0, reps - plan.due[exercise].reps) for exercise, reps in done.items())
+    reports: dict[str, int] = {}
+    for entry in facts.entries:
+        if type(entry) is Dose:
+            reports[entry.medication_id] = reports.get(entry.medication_id, 0) + 1
+    return Seen(sensed, doubtful, beyond, reports) if sensed or beyond or reports else None
 
 
 def joint_key(joint: str, motion: str | None, side: str) -> str:
@@ -154,6 +190,7 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
         {medication: (due, taken.get(medication, 0)) for medication, due in sorted(plan.medications.items())},
         sorted(scores, key=lambda s: (s.time, s.id, s.source)),
         max([entry.recorded for entry in heard], default=0),
+        seen_on(facts, plan),
     )
 
 

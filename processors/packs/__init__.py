@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from processors.packs.alerts import RuleBook, RulePack
 from schemas.instants import LocalDate
 
 
@@ -83,24 +84,6 @@ class BillingPack(BaseModel):
     management: Management
 
 
-class AlertRule(Entry):
-    """One alert rule: missed days in a row."""
-
-    rule: str
-    version: str
-    severity: Literal["info", "warning", "urgent"]
-    missed_days: Annotated[int, Field(ge=1)]
-    reason: str
-
-
-class AlertRules(BaseModel):
-    """A pack of alert rules."""
-
-    pack: str
-    what: str
-    rules: list[AlertRule]
-
-
 def _texts(prefix: str) -> list[bytes]:
     found = sorted((x for x in files("processors.packs").iterdir() if x.name.startswith(prefix)), key=lambda x: x.name)
     return [x.read_bytes() for x in found]
@@ -127,6 +110,12 @@ def billing_pack_on(day: int) -> BillingPack | None:
 
 
 @cache
-def alert_rules() -> AlertRules:
+def alert_rules() -> RulePack:
     """The newest pack of alert rules."""
-    return TypeAdapter(AlertRules).validate_json(_texts("alert_rules_")[-1])
+    return RulePack.model_validate_json(_texts("alert_rules_")[-1])
+
+
+@cache
+def rule_book() -> RuleBook:
+    """The rules of that pack, as they are."""
+    return RuleBook(alert_rules())

@@ -9,7 +9,7 @@ from processors.store import MemoryStore
 from schemas.codecs import make_fact
 from schemas.instants import format_instant
 from schemas.rows import TABLES
-from tests.processors.test_alerts import START, at, done, heard
+from tests.processors.alert_stories import START, at, done, heard
 
 
 def fold(processor: PatientProcessor, items: list, position: int = 0) -> Output:

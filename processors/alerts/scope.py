@@ -1,0 +1,85 @@
+"""Which rules a fact or an instant can change, decided cheaply: most facts change none.
+
+Rules that look at days that are over change when a day is over, or by a fact about such a day. Of the rest (`AT_ONCE`): exercise and any
+sign of life end missed and silent days, pain makes a flare, a score an outcome. What is told here is exact: evaluating everything after
+every record gives the same alerts (`tests/processors/test_alert_laws.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from processors.alerts.kinds import AT_ONCE, EVERY
+from processors.days import near_midnight
+from processors.entries import AnyEntry, Exercise, Heard, Minutes, Note, Pain, Score, Setup
+from processors.ledger import NAMING, STARTING, Ledger
+
+ENDED_BY_LIFE = frozenset({"missed_days", "silence"})
+PAIN = frozenset({"pain_flare"})
+SCORES = frozenset({"outcome_worse"})
+
+
+LEAST_RISE = 1.0
+"""No rule calls a rise of less than this a flare (`PainFlare.rise`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The kinds of condition to evaluate; `by_fact`: facts have changed, so that an alert may turn out never to have been right."""
+
+    kinds: frozenset[str]
+    by_fact: bool = True
+
+
+NOTHING = Scope(frozenset())
+EVERYTHING = Scope(EVERY)
+BY_TIME = Scope(EVERY, by_fact=False)
+TODAY_BY_TIME = Scope(AT_ONCE, by_fact=False)
+
+
+def of_fact(ledger: Ledger, entry: AnyEntry) -> Scope:
+    """What a fact that is about to be added can change."""
+    if isinstance(entry, Note | Minutes | Setup):
+        return NOTHING
+    if not isinstance(entry, Heard) or not ledger.timeline:
+        return EVERYTHING
+    day = ledger.timeline.day_of(entry.at)
+    if _is_over(ledger, day) or (isinstance(entry, STARTING) and near_midnight(ledger, day, entry.at)):
+        return EVERYTHING
+    if isinstance(entry, NAMING) and any(_is_over(ledger, number) for number in ledger.days_touched_by(entry) if number != day):
+        return EVERYTHING
+    return _of_open_day(ledger, entry, day)
+
+
+def _is_over(ledger: Ledger, day: int) -> bool:
+    episode = ledger.timeline.episode_of(day)
+    return episode is not None and ledger.head.now >= episode.over_at(day)
+
+
+def _of_open_day(ledger: Ledger, entry: Heard, day: int) -> Scope:
+    """What a fact about days that are not over can change: they hold nothing yet that a rule could hold against the patient but pain."""
+    kinds: frozenset[str] = frozenset()
+    standing = {x.rule for x in ledger.head.alerts.values() if x.stands} if ledger.head.alerts else frozenset[str]()
+    if standing & ENDED_BY_LIFE and (isinstance(entry, STARTING) or not ledger.current(day).adherence.heard):
+        kinds |= ENDED_BY_LIFE
+    nrs = entry.nrs if isinstance(entry, Pain) else entry.pain_nrs if isinstance(entry, Exercise) else None
+    if nrs is not None and (nrs >= LEAST_RISE or "pain_flare" in standing or day < ledger.today):
+        kinds |= PAIN
+    if isinstance(entry, Score):
+        kinds |= SCORES
+    return Scope(kinds) if kinds else NOTHING
+
+
+def at_due(ledger: Ledger, due: int) -> Scope:
+    """What a due instant (ns) can change: everything when a day has just ended, another plan begins, or facts were waiting for their day;
+    else nothing, but that a snooze may end."""
+    today = ledger.today
+    episode = ledger.timeline.episode_of(today)
+    if episode is None or any(episode.over_at(day) == due for day in (today - 1, today - 2, today)):
+        return BY_TIME
+    if ledger.current(today).adherence.heard:
+        return EVERYTHING
+    plans, before = ledger.plans, today - 1
+    if plans.of(today).versions != plans.of(before).versions or ledger.timeline.episode_of(before) is not episode:
+        return BY_TIME
+    return TODAY_BY_TIME if any(x.status == "snoozed" for x in ledger.head.alerts.values()) else NOTHING
