@@ -137,14 +137,20 @@ class _Evaluation:
             return RULE_OFF
         if rule.kind not in self.scope.kinds:
             return None
-        if (finding := self._finding(rule, whole=True).get(alert.key)) is not None:
+        finding = self._finding(rule, whole=True).get(alert.key) or self._finding(rule, whole=False).get(alert.key)
+        if finding is not None:
             if alert.day != finding.day:
                 alert.day, self.ledger.changed = finding.day, True
             return None
         kind, whole = KINDS[rule.kind], self.view.whole()
-        if self.scope.by_fact and alert.day and all(x.key != alert.key for x in kind.find(whole, rule, alert.day)):
+        if self.scope.by_fact and alert.day and not self._held(alert, rule, whole):
             return MOOT
         return kind.clear(whole, rule, alert.key, alert.day)
+
+    def _held(self, alert: OpenAlert, rule: InForce, whole: View) -> bool:
+        """Whether an alert's condition held on the day on which it was last seen to hold, by what is known now."""
+        found = (x for view in (whole, self.view) for x in KINDS[rule.kind].find(view, rule, alert.day))
+        return any(x.key == alert.key for x in found)
 
     def _too_old(self, alert: OpenAlert, rule: InForce) -> bool:
         days = rule.rule.expires_days

@@ -329,5 +329,5 @@ def _laid_over(rule: AlertRule, changes: list[RuleChange]) -> AlertRule:
         return AlertRule.model_validate(values)
     except ValidationError as error:
         detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in detail["loc"] if part != rule.condition.kind)
-        raise ValueError(f"rules.{rule.rule}.{place}: {detail['msg'].removeprefix('Value error, ')}") from None
+        place = ".".join([rule.rule, *(str(part) for part in detail["loc"] if part != rule.condition.kind)])
+        raise ValueError(f"rules.{place}: {detail['msg'].removeprefix('Value error, ')}") from None

@@ -247,8 +247,8 @@ def _missing(course: Course) -> None:
 
 
 def _check_missing(told: Told) -> None:
-    assert told.transitions == ["opened", "resolved", "opened"]
-    resolved, standing = sorted(told.rows["alerts"], key=lambda row: row["opened_at"])
+    resolved, standing = sorted(told.some("alerts", rule_id="missed_days"), key=lambda row: row["opened_at"])
+    assert told.transitions[:2] == ["opened", "resolved"]
     assert (resolved["status"], resolved["opened_at"]) == ("resolved", "2026-03-05T05:00:00Z")
     assert resolved["resolved_at"] == "2026-03-06T11:12:00Z"
     assert (standing["status"], standing["opened_at"]) == ("open", "2026-03-09T05:00:00Z")

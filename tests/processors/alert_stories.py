@@ -139,6 +139,8 @@ class Log:
         for item in sorted(self.facts, key=lambda x: x.when if isinstance(x, Step) else x.recorded):
             when = item.when if isinstance(item, Step) else item.recorded
             processor.fold(Record(position, Tick(when // MINUTE * MINUTE)), out)
+            while isinstance(item, Step) and processor.work(out):
+                pass  # what the tick made due is told before somebody answers it
             fact = self._fact(item, out) if isinstance(item, Step) else item
             processor.fold(Record(position + 1, fact), out)
             position += 2

@@ -108,6 +108,7 @@ def play(history: History, course: Course, steps: list[str], *, act: Callable[[s
             processor = PatientProcessor(POLICY, store)
     fold(Tick(max(now, history.now)))
     fold(Tick(max(now, history.now) + 3 * DAY))
+    processor.flush(out)
     return [(x.alert_id, x.transition, x.at, x.row) for x in out.transitions], log
 
 
@@ -116,6 +117,7 @@ def again(log: list[Fact | Tick]) -> Told:
     out, processor = Output(), PatientProcessor(POLICY, MemoryStore())
     for position, item in enumerate(log):
         processor.fold(Record(position, item), out)
+    processor.flush(out)
     return [(x.alert_id, x.transition, x.at, x.row) for x in out.transitions]
 
 

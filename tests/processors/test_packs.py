@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from processors.packs import BillingPack, Entry, McidPack, alert_rules, billing_pack_on, billing_packs, mcid_pack
+from processors.packs.alerts import Overrides, RuleBook, RulePack
 from schemas.instants import parse_day
 
 ROOT = Path(__file__).parents[2]
@@ -48,11 +50,71 @@ def entries(pack: object) -> list[Entry]:
     return found
 
 
-@pytest.mark.parametrize("pack", [*billing_packs(), alert_rules()], ids=lambda pack: pack.pack)
+@pytest.mark.parametrize("pack", billing_packs(), ids=lambda pack: pack.pack)
 def test_every_entry_says_its_source_and_how_sure_it_is(pack):
     assert len(entries(pack)) >= 1
     assert all(entry.source and entry.certainty for entry in entries(pack))
     assert all(entry.source and entry.certainty for entry in mcid_pack().values())
+
+
+def test_every_alert_rule_says_its_source_how_sure_it_is_and_is_named_after_what_it_looks_for():
+    for rule in alert_rules().rules:
+        assert rule.source
+        assert rule.certainty
+        assert rule.rule == rule.condition.kind
+
+
+RULE = orjson.loads((ROOT / "processors" / "packs" / "alert_rules_1.json").read_bytes())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"source": ""},
+        {"certainty": "sure"},
+        {"levels": []},
+        {"levels": [{"at": 4, "severity": "urgent"}, {"at": 2, "severity": "warning"}]},
+        {"levels": [{"at": 2, "severity": "urgent"}, {"at": 4, "severity": "warning"}]},
+        {"condition": {"kind": "unheard_of"}},
+        {"yields_to": ["unheard_of"]},
+        {"cool_down_days": -1},
+        {"extra": 1},
+    ],
+)
+def test_a_pack_with_a_wrong_rule_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        RulePack.model_validate_json(orjson.dumps({**RULE, "rules": [{**RULE["rules"][0], **wrong}]}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"unheard_of": {}}, "rules.unheard_of: no such rule; there are"),
+        ({"low_volume": {"condition": {"below": 2}}}, "rules.low_volume.condition.below: "),
+        ({"low_volume": {"condition": {"kind": "silence"}}}, "rules.low_volume.condition.kind: a rule's kind can't be changed"),
+        (
+            {"missed_days": {"levels": [{"at": 4, "severity": "urgent"}, {"at": 2, "severity": "info"}]}},
+            "rules.missed_days: levels must rise",
+        ),
+    ],
+)
+def test_an_override_that_does_not_fit_is_told_by_its_place(changes, told):
+    for overrides in ({"name": "n", "rules": changes}, {"name": "n", "clinics": {"c": {"rules": changes}}}):
+        with pytest.raises(ValueError, match=re.escape(told)):
+            RuleBook(alert_rules(), Overrides.model_validate(overrides))
+
+
+def test_a_clinics_override_lies_over_that_for_all_and_leaves_other_rules_alone():
+    everywhere = {"silence": {"cool_down_days": 5, "snooze_h": 2}}
+    north = {"north": {"rules": {"silence": {"snooze_h": 3}, "over_doing": {"enabled": False}}}}
+    book = RuleBook(alert_rules(), Overrides.model_validate({"name": "n1", "rules": everywhere, "clinics": north}))
+    here, there = ({x.name: x for x in book.of(clinic)} for clinic in ("north", "south"))
+    assert (here["silence"].rule.cool_down_days, here["silence"].rule.snooze_h) == (5, 3)
+    assert (there["silence"].rule.cool_down_days, there["silence"].rule.snooze_h) == (5, 2)
+    assert "over_doing" in there
+    assert "over_doing" not in here
+    assert here["silence"].version == f"alert_rules_1/1+{book.mark}"
+    assert here["pain_flare"].version == "alert_rules_1/1"
 
 
 def test_billing_codes_are_not_told_as_read_at_the_source():

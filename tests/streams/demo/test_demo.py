@@ -35,8 +35,8 @@ def outcome(home: Path) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def alerts_of(outcome: dict[str, Any], patient: str) -> list[dict[str, Any]]:
-    return [alert for alert in outcome["alerts"] if alert["patient_id"] == patient]
+def alerts_of(outcome: dict[str, Any], patient: str, rule: str) -> list[dict[str, Any]]:
+    return [alert for alert in outcome["alerts"] if (alert["patient_id"], alert["rule_id"]) == (patient, rule)]
 
 
 def test_every_recorded_set_became_a_session_whose_repetitions_were_counted(outcome: dict[str, Any]):
@@ -49,18 +49,29 @@ def test_every_recorded_set_became_a_session_whose_repetitions_were_counted(outc
 
 
 def test_the_knee_patients_alert_opens_after_two_missed_days_and_resolves_when_he_is_back(outcome: dict[str, Any]):
-    (alert,) = alerts_of(outcome, "knee-01")
+    (alert,) = alerts_of(outcome, "knee-01", "missed_days")
     assert alert["opened_at"].startswith("2026-03-11T10:")
     assert alert["resolved_at"].startswith("2026-03-12")
     assert alert["status"] == "resolved"
     assert alert["reason"]
+    (flare,) = alerts_of(outcome, "knee-01", "pain_flare")
+    assert (flare["severity"], flare["status"]) == ("urgent", "resolved")
+    assert flare["opened_at"].startswith("2026-03-09T12:15")
 
 
-def test_one_patient_is_off_track_at_the_end_and_no_one_else_is(outcome: dict[str, Any]):
-    (alert,) = alerts_of(outcome, "spar-09")
+def test_who_is_off_track_at_the_end_and_why(outcome: dict[str, Any]):
+    (alert,) = alerts_of(outcome, "spar-09", "missed_days")
     assert alert["status"] == "open"
     assert alert["opened_at"].startswith("2026-03-22T10:")
-    assert len(outcome["alerts"]) == 2
+    standing = {(alert["patient_id"], alert["rule_id"], alert["severity"]) for alert in outcome["alerts"] if alert["status"] == "open"}
+    assert standing == {
+        ("spar-07", "pain_rising", "warning"),
+        ("spar-08", "silence", "urgent"),
+        ("spar-09", "missed_days", "warning"),
+        ("spar-09", "pain_flare", "urgent"),
+        ("spar-10", "device_silent", "warning"),
+    }
+    assert {alert["rule_id"] for alert in outcome["alerts"]} == {"missed_days", "pain_flare", "pain_rising", "silence", "device_silent"}
 
 
 def test_the_cohort_is_a_mix_of_met_partial_missed_and_unknown_days(outcome: dict[str, Any]):
