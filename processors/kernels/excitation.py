@@ -67,7 +67,8 @@ def excite_imus(floats: np.ndarray, ints: np.ndarray, instants: np.ndarray, samp
                     floats[SLOPE_XX] += x * x
                     floats[SLOPE_XY] += x * (now[s + k] - floats[BEFORE + s + k]) / dt
                 floats[POWER] += rate * (now[s] ** 2 + now[s + 1] ** 2 + now[s + 2] ** 2)
-        floats[BEFORE : BEFORE + 12] = now
+        for c in range(12):
+            floats[BEFORE + c] = now[c]
         fastest = np.sqrt(fastest)
         floats[PEAK] = max(floats[PEAK], fastest)
         if fastest > LEAST_RATE and begun and 0.0 < dt < GAP_S:

@@ -155,7 +155,8 @@ def hinge_angles(
             rate += now[9 + k] * geometry[AXIS + 3 + k] - now[3 + k] * geometry[AXIS + k]
         dt = max(t - ints[T_LAST], 0) * 1e-9
         if ints[COUNT] == 0 or (dt > GAP_S and dt > 4e-9 * period):
-            gyro_dot[:] = 0.0
+            for k in range(6):
+                gyro_dot[k] = 0.0
             angle, _, _ = _measure(now, gyro_dot, geometry)
             angle -= floats[THETA]
             floats[THETA] += angle - TURN * np.floor(angle / TURN + 0.5)
@@ -182,13 +183,15 @@ def hinge_angles(
         if keep:
             history[i, X_BEFORE], history[i, X_BEFORE + 1] = floats[THETA], floats[BIAS]
             history[i, P_BEFORE], history[i, P_BEFORE + 1], history[i, P_BEFORE + 2] = floats[P00], floats[P01], floats[P11]
-            history[i, X_AFTER:STEP] = history[i, X_BEFORE:X_AFTER]
+            for k in range(X_AFTER):
+                history[i, X_AFTER + k] = history[i, k]
             history[i, STEP] = dt
             last = i
         for k in range(3):
             floats[GYRO_BEFORE + k] = floats[ROW + 3 + k]
             floats[GYRO_BEFORE + 3 + k] = floats[ROW + 9 + k]
-        floats[ROW : ROW + 12] = now
+        for c in range(12):
+            floats[ROW + c] = now[c]
         floats[RATE] = rate
         ints[T_BEFORE] = ints[T_LAST]
         ints[T_LAST] = t
