@@ -66,7 +66,7 @@ def angle_reps(
     Samples that aren't finite are skipped and mark the next one: with SATURATED where `marks`, uint8 (n,) or (0,), says so, else with NAN.
     `times` is int64 and `values` float64, n // 2 + 1 rows or more, columns as in `turns`.
     """
-    found = 0
+    found = np.int64(0)  # a plain 0 is a type of its own to numba, which compiles what takes it once more
     ints[MARKED] |= flags
     for i in range(samples.shape[0]):
         x = float(samples[i, 0])

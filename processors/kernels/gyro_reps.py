@@ -88,7 +88,7 @@ def gyro_reps(
     values: np.ndarray,
 ) -> int:
     """Fold samples, shape (n, 3), rad/s, into the state; how many repetitions closed. Arguments as of `angle_reps`; peaks in deg/s."""
-    found = 0
+    found = np.int64(0)  # a plain 0 is a type of its own to numba, which compiles what takes it once more
     ints[MARKED] |= flags
     for i in range(samples.shape[0]):
         if not (np.isfinite(samples[i, 0]) and np.isfinite(samples[i, 1]) and np.isfinite(samples[i, 2])):

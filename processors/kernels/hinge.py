@@ -71,8 +71,8 @@ def _joint_acceleration(row: np.ndarray, gyro_dot: np.ndarray, s: int, geometry:
 @njit(cache=True)
 def _measure(row: np.ndarray, gyro_dot: np.ndarray, geometry: np.ndarray) -> tuple[float, float, float]:
     """The angle (rad) by the accelerations, their size in the hinge's plane, and by how much the two sensors differ, squared (m/s²)."""
-    x1, y1, z1 = _joint_acceleration(row, gyro_dot, 0, geometry)
-    x2, y2, z2 = _joint_acceleration(row, gyro_dot, 1, geometry)
+    x1, y1, z1 = _joint_acceleration(row, gyro_dot, np.int64(0), geometry)  # plain 0 and 1 are types of their own: compiled twice
+    x2, y2, z2 = _joint_acceleration(row, gyro_dot, np.int64(1), geometry)
     size1, size2 = np.sqrt(x1 * x1 + y1 * y1), np.sqrt(x2 * x2 + y2 * y2)
     angle = np.arctan2(y1 * x2 - x1 * y2, x1 * x2 + y1 * y2)
     return angle, 0.5 * (size1 + size2), (size1 - size2) ** 2 + (z1 - z2) ** 2

@@ -174,10 +174,9 @@ def turn_step(
             floats[AFTER_MAX] = max(floats[HIGH], shown)
             floats[AFTER_PEAK] = peak
             ints[AFTER_FLAGS] = flags
-        elif x - floats[LOW] > h:
-            _begin(floats, ints, t, x, floats[LOW], 1)
-        elif floats[HIGH] - x > h:
-            _begin(floats, ints, t, x, floats[HIGH], -1)
+        elif x - floats[LOW] > h or floats[HIGH] - x > h:
+            rising = x - floats[LOW] > h
+            _begin(floats, ints, t, x, floats[LOW] if rising else floats[HIGH], 1 if rising else -1)
         return 0
     back = (floats[EXTREME] - x) * direction
     if back < 0.0:
