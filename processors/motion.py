@@ -22,7 +22,7 @@ from processors.motion_final import final_pass
 from processors.motion_session import Name, Session, Sessions
 from processors.motion_timeline import Timeline
 from processors.processor import DeadLetter, Output, Record, Tick, revision
-from schemas.content import content_digest
+from schemas.content import content_digest, has_content
 from schemas.events import LARGEST, PatientForgotten, SensorChunk
 from schemas.instants import DAY_SECONDS, LAST, SECOND
 
@@ -125,13 +125,12 @@ class MotionProcessor:
         if self._store.get(_forgotten_key(fact.subject)) is not None:
             return untimely or "forgotten"
         session = self._sessions.get(name)
-        digest = content_digest(fact)
         if session is not None and seq in session.seen:
-            return "duplicate" if self._sessions.digest(name, session, seq) == digest else "conflict"
+            return "duplicate" if has_content(fact, self._sessions.digest(name, session, seq)) else "conflict"
         reason = untimely
         if reason is None and session is not None and session.status != "open" and session.hold_until:
             reason = "session_closed" if self._timeline.now >= session.hold_until else None
-        self._sessions.hold(name, seq, digest, None if reason else chunk_of(fact, data))
+        self._sessions.hold(name, seq, content_digest(fact), None if reason else chunk_of(fact, data))
         session = self._sessions.edit(name)
         session.newest_seen = max(session.newest_seen, fact.recorded)
         self._schedule(name, session)

@@ -7,6 +7,7 @@ only watches; when it has seen enough (`ripe`), or at the end, `settle` finds th
 
 from __future__ import annotations
 
+from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -124,8 +125,9 @@ def _flag(course: Course, name: str) -> None:
         course.flags.append(name)
 
 
-def _names(bits: int) -> list[str]:
-    return [name for bit, name in BITS if bits & bit]
+@cache
+def _names(bits: int) -> tuple[str, ...]:
+    return tuple(name for bit, name in BITS if bits & bit)
 
 
 def _begin(course: Course, chunk: Chunk) -> None:
@@ -206,11 +208,13 @@ def _fold(course: Course, chunk: Chunk, bits: int, trace: Trace | None) -> list[
     """Fold a chunk's samples into the kernels."""
     course.recorded = max(course.recorded, chunk.recorded)
     course.sample_bytes += len(chunk.samples)
-    first, grid = course.grid.take(chunk.t0, chunk.rows), course.grid
-    samples = np.frombuffer(chunk.samples, "<f4").reshape(chunk.rows, -1)
+    rows, grid = chunk.rows, course.grid
+    first = grid.take(chunk.t0, rows)
+    samples = np.frombuffer(chunk.samples, "<f4").reshape(rows, -1)
     instants = NO_INSTANTS
     if trace is not None or course.kind in SENSED:
-        instants = grid.anchor + (np.arange(first, first + chunk.rows) * grid.period).astype(np.int64)
+        instants = (np.arange(first, first + rows) * grid.period).astype(np.int64)
+        instants += grid.anchor
     if trace is not None and trace.samples_only:
         trace.add(instants, samples)
         return []
@@ -221,7 +225,7 @@ def _fold(course: Course, chunk: Chunk, bits: int, trace: Trace | None) -> list[
     signal = samples
     if course.sensors is not None and course.floats:
         if trace is not None and trace.angles is not None:
-            signal, marks = trace.replay(chunk.rows)
+            signal, marks = trace.replay(rows)
         else:
             state = course.angle_floats, course.angle_ints
             signal, marks, state = angles(course.kind, course.sensors, state, instants, grid.period, samples)
@@ -231,13 +235,13 @@ def _fold(course: Course, chunk: Chunk, bits: int, trace: Trace | None) -> list[
     if not course.floats:
         return []
     floats, ints = _state(course)
-    times, values = np.zeros((chunk.rows // 2 + 2, 4), np.int64), np.zeros((chunk.rows // 2 + 2, 3))
+    times, values = np.empty((rows // 2 + 2, 4), np.int64), np.empty((rows // 2 + 2, 3))
     if course.kind == "gyr3":
         found = gyro_reps.gyro_reps(floats, ints, grid.anchor, first, grid.period, signal, bits, times, values)
     else:
         found = angle_reps.angle_reps(floats, ints, grid.anchor, first, grid.period, signal, marks, bits, times, values)
     course.floats, course.ints = floats.tobytes(), ints.tobytes()
-    return [repetition(course, times[row], values[row]) for row in range(found)]
+    return repetitions(course, times[:found], values[:found])
 
 
 def _watch(course: Course, instants: NDArray[np.int64], samples: NDArray[np.float32]) -> None:
@@ -271,28 +275,31 @@ def settle(course: Course, chunks: list[Chunk]) -> list[Repetition]:
     return [rep for chunk in chunks for rep in advance(course, chunk)]
 
 
-def repetition(course: Course, times: NDArray[np.int64], values: NDArray[np.float64]) -> Repetition:
-    """The next repetition of a course, of a row that a kernel wrote."""
+def repetitions(course: Course, times: NDArray[np.int64], values: NDArray[np.float64]) -> list[Repetition]:
+    """The next repetitions of a course, of the rows that a kernel wrote."""
+    return [_repetition(course, *row) for row in zip(times.tolist(), values.tolist(), strict=True)]
+
+
+def _repetition(course: Course, times: list[int], values: list[float]) -> Repetition:
     course.reps += 1
     has_angles = course.kind != "gyr3"
-    low, high, peak = (float(values[column]) for column in (REP_MIN, REP_MAX, REP_PEAK))
-    flags = _names(int(times[REP_FLAGS]))
+    low, high, peak = values[REP_MIN], values[REP_MAX], values[REP_PEAK]
+    flags = list(_names(times[REP_FLAGS]))
     if peak > GREATEST_RATE_DEG_S or (has_angles and max(abs(low), abs(high)) > GREATEST_ANGLE_DEG):
         flags.append("outlier")
         _flag(course, "outlier")
     flags.sort()
-    if has_angles and not {"gap", "outlier"}.intersection(flags):
+    if has_angles and "gap" not in flags and "outlier" not in flags:
         course.roms.append(high - low)
-    start, end = min(int(times[REP_START]), LAST), min(int(times[REP_END]), LAST)
     return Repetition(
         number=course.reps,
-        start=start,
-        end=end,
+        start=min(times[REP_START], LAST),
+        end=min(times[REP_END], LAST),
         recorded=course.recorded,
         min_deg=low if has_angles else None,
         max_deg=high if has_angles else None,
         peak_rate_deg_s=peak,
-        hold_s=int(times[REP_HOLD]) / SECOND if has_angles else None,
+        hold_s=times[REP_HOLD] / SECOND if has_angles else None,
         flags=flags,
     )
 
@@ -317,8 +324,8 @@ def finish(course: Course, held: Callable[[], list[Chunk]], trace: Trace | None 
         kernel = gyro_reps.gyro_finish if gyro else angle_reps.angle_finish
         floats, ints = _state(course)
         times, values = np.zeros((1, 4), np.int64), np.zeros((1, 3))
-        if kernel(floats, ints, times, values):
-            closed.append(repetition(course, times[0], values[0]))
+        found = kernel(floats, ints, times, values)
+        closed += repetitions(course, times[:found], values[:found])
         course.floats, course.ints = floats.tobytes(), ints.tobytes()
         for name in _names(int(ints[SEEN] | ints[gyro_reps.MARKED if gyro else angle_reps.MARKED])):
             _flag(course, name)

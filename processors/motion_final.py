@@ -16,7 +16,7 @@ import numpy as np
 from processors.kernels import hinge
 from processors.kernels.sparc import sparc
 from processors.motion_calibration import find_joint
-from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, repetition, settle
+from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, repetitions, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
 from processors.motion_rhythm import rhythmic_reps
 from processors.motion_trace import Trace
@@ -75,7 +75,7 @@ def _by_rhythm(online: Derivation) -> Derivation | None:
     if found is None or len(found[0]) == len(online.reps):
         return None
     course = msgspec.structs.replace(online.course, derivation=online.course.derivation + 1, reps=0, flags=list(online.course.flags))
-    reps = [repetition(course, times, values) for times, values in zip(*found, strict=True)]
+    reps = repetitions(course, *found)
     summary = msgspec.structs.replace(online.summary, flags=sorted({*online.summary.flags, *course.flags, "smoothed"}))
     again = Derivation(course, reps, summary, online.trace)
     return msgspec.structs.replace(again, summary=msgspec.structs.replace(summary, sparc=session_sparc(again)))

@@ -7,6 +7,7 @@ the final pass smooths them.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -98,12 +99,15 @@ def plane(axis_proximal: Vector, axis_distal: Vector) -> tuple[Vector, Vector, V
 
 def geometry(joint: Joint) -> NDArray[np.float64]:
     """What the hinge kernel needs of a joint, float64 (HINGE_GEOMETRY,)."""
-    vectors = (
-        *(joint.axis_proximal, joint.axis_distal, *plane(joint.axis_proximal, joint.axis_distal)),
-        *(joint.lever_proximal, joint.lever_distal, joint.bias_proximal, joint.bias_distal),
-    )
-    scalars = (joint.gyro_scale, joint.acc_scale, math.radians(joint.zero_deg))
-    return np.array([number for v in vectors for number in v] + list(scalars))
+    planes = _planes(joint.axis_proximal, joint.axis_distal)
+    levers = (*joint.lever_proximal, *joint.lever_distal, *joint.bias_proximal, *joint.bias_distal)
+    return np.array((*planes, *levers, joint.gyro_scale, joint.acc_scale, math.radians(joint.zero_deg)))
+
+
+@lru_cache(1024)
+def _planes(axis_proximal: Vector, axis_distal: Vector) -> tuple[float, ...]:
+    """Both axes and the directions of their plane, as the hinge kernel has them."""
+    return tuple(number for v in (axis_proximal, axis_distal, *plane(axis_proximal, axis_distal)) for number in v)
 
 
 def angle_state(kind: str) -> tuple[bytes, bytes]:

@@ -1,4 +1,5 @@
-"""What makes two facts the same: digests of their keys and of their content, 16 bytes each (BLAKE2b).
+"""What makes two facts the same: digests of their keys and of their content, 16 bytes each (BLAKE2b; of a chunk's content SHA-256, for
+which processors have instructions).
 
 Content is `type`, the instant of `time`, and `data` as a JSON value without its nulls; of a chunk its samples and its other data.
 """
@@ -6,7 +7,7 @@ Content is `type`, the instant of `time`, and `data` as a JSON value without its
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -40,12 +41,25 @@ def content_digest(fact: Fact) -> bytes:
     """The content of a fact: equal for two facts exactly if they say the same (numbers by value, keys in any order, null as left out)."""
     data = fact.data
     if fact.type == CHUNK and isinstance(data, SensorChunk):
-        rest = _canonical_json({name: value for name, value in fact.payload.items() if name not in _CHUNK_KEY})
-        digest = blake2b(data.samples, digest_size=16, person=b"rtm chunk")
-        digest.update(rest)
-        digest.update(len(rest).to_bytes(8, "little"))
-        return digest.digest()
+        return _chunk_digest(fact, sha256(data.samples))
     return blake2b(b"%b %d %b" % (fact.type.encode(), fact.time, _canonical_json(fact.payload)), digest_size=16).digest()
+
+
+def _chunk_digest(fact: Fact, samples: Any) -> bytes:
+    """The digest that was begun with a chunk's samples, with the rest of its content."""
+    rest = _canonical_json({name: value for name, value in fact.payload.items() if name not in _CHUNK_KEY})
+    samples.update(rest)
+    samples.update(len(rest).to_bytes(8, "little"))
+    digest: bytes = samples.digest()
+    return digest[:16]
+
+
+def has_content(fact: Fact, digest: bytes) -> bool:
+    """Whether a digest is that of a fact's content; of a chunk also one of earlier state (BLAKE2b)."""
+    if content_digest(fact) == digest:
+        return True
+    data = fact.data
+    return isinstance(data, SensorChunk) and _chunk_digest(fact, blake2b(data.samples, digest_size=16, person=b"rtm chunk")) == digest
 
 
 def reference_key(source: str, event_id: str) -> bytes:

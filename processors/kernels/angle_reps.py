@@ -6,6 +6,8 @@ repetition, and the noise as the second differences show it. No parameter knows 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -66,7 +68,7 @@ def angle_reps(
     Samples that aren't finite are skipped and mark the next one: with SATURATED where `marks`, uint8 (n,) or (0,), says so, else with NAN.
     `times` is int64 and `values` float64, n // 2 + 1 rows or more, columns as in `turns`.
     """
-    found = np.int64(0)  # a plain 0 is a type of its own to numba, which compiles what takes it once more
+    found: Any = np.int64(0)  # a plain 0 is a type of its own to numba, which compiles what takes it once more
     ints[MARKED] |= flags
     for i in range(samples.shape[0]):
         x = float(samples[i, 0])
@@ -103,7 +105,7 @@ def angle_reps(
         floats[HYSTERESIS] = h
         found += turn_step(floats, ints, t, smooth, h, shown, peak, ints[MARKED], dt, times, values, found)
         ints[MARKED] = 0
-    return found
+    return int(found)
 
 
 @njit(cache=True)

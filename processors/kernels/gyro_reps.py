@@ -7,6 +7,8 @@ sought in the pseudo-angle; the hysteresis follows its spread over the last seco
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -88,7 +90,7 @@ def gyro_reps(
     values: np.ndarray,
 ) -> int:
     """Fold samples, shape (n, 3), rad/s, into the state; how many repetitions closed. Arguments as of `angle_reps`; peaks in deg/s."""
-    found = np.int64(0)  # a plain 0 is a type of its own to numba, which compiles what takes it once more
+    found: Any = np.int64(0)  # a plain 0 is a type of its own to numba, which compiles what takes it once more
     ints[MARKED] |= flags
     for i in range(samples.shape[0]):
         if not (np.isfinite(samples[i, 0]) and np.isfinite(samples[i, 1]) and np.isfinite(samples[i, 2])):
@@ -134,7 +136,7 @@ def gyro_reps(
         floats[HYSTERESIS] = h
         found += turn_step(floats, ints, t, angle, h, angle, abs(sharp) * DEG, ints[MARKED], dt, times, values, found)
         ints[MARKED] = 0
-    return found
+    return int(found)
 
 
 @njit(cache=True)

@@ -8,6 +8,8 @@ sample needs its angular acceleration, by central difference: so it corrects the
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -71,8 +73,10 @@ def _joint_acceleration(row: np.ndarray, gyro_dot: np.ndarray, s: int, geometry:
 @njit(cache=True)
 def _measure(row: np.ndarray, gyro_dot: np.ndarray, geometry: np.ndarray) -> tuple[float, float, float]:
     """The angle (rad) by the accelerations, their size in the hinge's plane, and by how much the two sensors differ, squared (m/s²)."""
-    x1, y1, z1 = _joint_acceleration(row, gyro_dot, np.int64(0), geometry)  # plain 0 and 1 are types of their own: compiled twice
-    x2, y2, z2 = _joint_acceleration(row, gyro_dot, np.int64(1), geometry)
+    proximal: Any = np.int64(0)  # plain 0 and 1 are types of their own to numba, which compiles what takes them once for each
+    distal: Any = np.int64(1)
+    x1, y1, z1 = _joint_acceleration(row, gyro_dot, proximal, geometry)
+    x2, y2, z2 = _joint_acceleration(row, gyro_dot, distal, geometry)
     size1, size2 = np.sqrt(x1 * x1 + y1 * y1), np.sqrt(x2 * x2 + y2 * y2)
     angle = np.arctan2(y1 * x2 - x1 * y2, x1 * x2 + y1 * y2)
     return angle, 0.5 * (size1 + size2), (size1 - size2) ** 2 + (z1 - z2) ** 2
