@@ -1,7 +1,8 @@
 """What a session of walking or rest shows: its samples in; the values of one `sensor.activity` out.
 
 `gait` (`gyr3`, `imu6x2`): the stride is the period with which the rate about the axis that moves most comes again, by windows of 10 s; two
-steps a stride, so the sensor must swing once a stride: a leg or an arm. `posture` (`imu6x2`): where gravity is while both sensors rest.
+steps a stride, so the sensor must swing once a stride: a leg or an arm. `posture` (`imu6x2`): where up is while both sensors rest, by the
+orientation of each.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from processors.kernels.orientation import BIAS, orientation_state, orientations, upward
 from processors.motion_calibration import sensor_units
 
 if TYPE_CHECKING:
@@ -109,12 +111,13 @@ def _period(swing: Doubles, period: float) -> float | None:
 def _posture(calibration: dict[str, Any], instants: NDArray[np.int64], rows: Doubles) -> dict[str, float]:
     values: dict[str, float] = {}
     windows = _windows(instants, REST_S)
-    rates = np.maximum(*(np.sqrt(np.sum(rows[:, first : first + 3] ** 2, axis=1)) for first in (3, 9)))
-    resting = [part for part in windows if float(np.max(rates[part])) < REST_RATE]
+    ups, rates = zip(*(_up_and_rate(instants, rows[:, first : first + 6]) for first in (0, 6)), strict=True)
+    fastest = np.maximum(*rates)
+    resting = [part for part in windows if float(np.max(fastest[part])) < REST_RATE]
     if windows:
         values["rest_s"] = REST_S * len(resting)
-    for first, side in ((0, "proximal"), (6, "distal")):
-        up = np.array([np.mean(rows[part, first : first + 3], axis=0) for part in resting])
+    for side, turned in zip(("proximal", "distal"), ups, strict=True):
+        up = np.array([np.mean(turned[part], axis=0) for part in resting])
         lengths = np.sqrt(np.sum(up * up, axis=1)) if len(up) else np.zeros(0)
         if not len(up) or not np.all(lengths > 0):
             continue
@@ -125,3 +128,15 @@ def _posture(calibration: dict[str, Any], instants: NDArray[np.int64], rows: Dou
         along = along / np.sqrt(np.sum(along**2)) if np.any(along) else up[0]
         values[f"{name}_{side}_deg"] = float(np.median(np.degrees(np.arccos(np.clip(np.sum(up * along, axis=1), -1, 1)))))
     return values
+
+
+def _up_and_rate(instants: NDArray[np.int64], rows: Doubles) -> tuple[Doubles, Doubles]:
+    """Up in a sensor's frame, (n, 3), and how fast it turns, (n,), rad/s, without the bias that its rests showed."""
+    floats, ints = orientation_state()
+    turned, up = np.empty((len(rows), 4)), np.empty((len(rows), 3))
+    rest, marks = np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint8)
+    period = float(np.median(np.diff(instants))) if len(instants) > 1 else 2e7
+    orientations(floats, ints, instants, period, np.ascontiguousarray(rows, np.float32), 0, turned, rest, marks)
+    upward(turned, up)
+    rate = np.sqrt(np.sum((rows[:, 3:] - floats[BIAS : BIAS + 3]) ** 2, axis=1))
+    return np.where(np.any(rows[:, :3] != 0, axis=1)[:, None], up, 0.0), rate

@@ -72,6 +72,12 @@ def test_of_a_posture_the_inclination_of_both_segments_at_rest():
     assert activity.data.values == pytest.approx({"rest_s": 16, "tilt_change_proximal_deg": 0, "tilt_change_distal_deg": 0}, abs=1e-3)
 
 
+def test_a_gyroscope_that_stands_off_its_zero_still_rests():
+    samples = np.tile([9.81, 0, 0, 0.08, -0.07, 0.05, 0, 9.81, 0, 0, 0, -0.08], (20 * HZ, 1))
+    (activity,) = activities(fold(cut(samples, [300], kind="imu6x2", motion="posture")))
+    assert activity.data.values["rest_s"] == 20
+
+
 def test_no_cutting_of_a_walk_shows():
     whole = fold(cut(walk(1.1), [], kind="gyr3", motion="gait", recorded=T0))
     assert derived(fold(cut(walk(1.1), range(37, 3000, 37), kind="gyr3", motion="gait", recorded=T0))) == derived(whole)
