@@ -49,6 +49,18 @@ class Settings(BaseSettings):
     live_interaction_per_code: Annotated[bool, Field(description="bill one live interaction per management code, not per month")] = False
     lenient_data_days: Annotated[bool, Field(description="count days with a check-in alone for the codes of a period")] = False
     kafka: Annotated[str, Field(description="where Kafka answers, host:port, several by commas")] = "127.0.0.1:9092"
+    kafka_security_protocol: Annotated[
+        Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], Field(description="how that Kafka is spoken to")
+    ] = "PLAINTEXT"
+    kafka_ca_file: Annotated[Path | None, Field(description="who signed that Kafka's certificate, PEM; else whom the system trusts")] = None
+    kafka_cert_file: Annotated[Path | None, Field(description="our certificate for that Kafka, PEM, where it asks for one")] = None
+    kafka_key_file: Annotated[Path | None, Field(description="its key, PEM, where it isn't in the same file")] = None
+    kafka_sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], Field(description="how the user is proved to that Kafka")
+    ] = "SCRAM-SHA-512"
+    kafka_user: Annotated[str | None, Field(description="the user on that Kafka, for SASL")] = None
+    kafka_password: Annotated[SecretStr | None, Field(description="the user's password")] = None
+    kafka_password_file: Annotated[Path | None, Field(description="a file that holds the user's password")] = None
     kafka_folder: Annotated[Path, Field(description="the folder of the Kafka that rtm kafka runs here")] = Path(".rtm/kafka")
     kafka_jars: Annotated[Path, Field(description="where that Kafka's jars are kept; fetched once where it holds none")] = Field(
         default_factory=default_jars
@@ -100,6 +112,21 @@ class Settings(BaseSettings):
             live_interaction_per_code=self.live_interaction_per_code,
             lenient_data_days=self.lenient_data_days,
         )
+
+
+def secret_of(settings: Settings, name: str) -> str:
+    """The secret of that name, from its variable or from the file that `<name>_file` names. SettingsError where it can't be had."""
+    given: SecretStr | None = getattr(settings, name)
+    path: Path | None = getattr(settings, f"{name}_file")
+    if given is not None:
+        return given.get_secret_value()
+    variable = f"RTM_{name.upper()}"
+    if path is None:
+        raise SettingsError(f"{variable}: must be set, or {variable}_FILE name a file that holds it")
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{variable}_FILE: {path} can't be read") from None
 
 
 def default_warehouse() -> str:

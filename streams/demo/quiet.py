@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.events import TICK
+from streams.kafka.security import client_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,6 +41,7 @@ class Quiet:
             enable_auto_commit=False,
             isolation_level="read_committed",
             fetch_max_wait_ms=POLL_MS,
+            **client_arguments(),
         )
         self._groups: dict[str, Any] = {}
 
@@ -90,6 +92,10 @@ class Quiet:
     def _group(self, group: str) -> Any:
         if group not in self._groups:
             self._groups[group] = KafkaConsumer(
-                bootstrap_servers=self._bootstrap.split(","), client_id="rtm-demo", group_id=group, enable_auto_commit=False
+                bootstrap_servers=self._bootstrap.split(","),
+                client_id="rtm-demo",
+                group_id=group,
+                enable_auto_commit=False,
+                **client_arguments(),
             )
         return self._groups[group]

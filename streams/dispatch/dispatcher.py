@@ -34,6 +34,7 @@ from streams.dispatch.routes import RoutesError
 from streams.dispatch.services import Services
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing, dead_letter_record
+from streams.kafka.security import client_arguments
 from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
 
@@ -144,6 +145,7 @@ class Dispatcher:
             heartbeat_interval_ms=1_000,
             metadata_max_age_ms=10_000,
             bootstrap_timeout_ms=5_000,
+            **client_arguments(),
         )
         subscribe(consumer, [ALERTS.name], _Rebalance(self._gain, self._lose))
         return consumer

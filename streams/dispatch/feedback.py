@@ -25,6 +25,7 @@ from streams.dispatch.messages import FEEDBACK_TYPE, NAMESPACE, Message
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing
 from streams.kafka.placement import partition_of
+from streams.kafka.security import client_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -150,6 +151,7 @@ class SessionFeedback:
                 isolation_level="read_committed",
                 enable_auto_commit=False,
                 max_poll_records=5000,
+                **client_arguments(),
             )
             self._read(consumer)
         except ClientError as error:

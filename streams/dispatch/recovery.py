@@ -18,6 +18,7 @@ from schemas.instants import parse_instant
 from schemas.topics import ALERTS, DELIVERIES
 from streams.dispatch.records import Plan, Tried, read_change, read_plan
 from streams.kafka.jars import KafkaError
+from streams.kafka.security import client_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,6 +71,7 @@ def read_past(bootstrap: str, unread: Mapping[int, int]) -> Past:
         isolation_level="read_committed",
         enable_auto_commit=False,
         max_poll_records=5000,
+        **client_arguments(),
     )
     past = Past()
     try:
@@ -92,7 +94,11 @@ def change_at(bootstrap: str, partition: int, offset: int) -> AlertChange | None
     place = TopicPartition(ALERTS.name, partition)
     try:
         consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap.split(","), client_id="rtm-dispatch", enable_auto_commit=False, max_poll_records=1
+            bootstrap_servers=bootstrap.split(","),
+            client_id="rtm-dispatch",
+            enable_auto_commit=False,
+            max_poll_records=1,
+            **client_arguments(),
         )
         try:
             consumer.assign([place])

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 from aiokafka.errors import KafkaError as ClientError  # type: ignore[import-untyped]
 
 from streams.kafka.jars import KafkaError
+from streams.kafka.security import client_arguments, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator, Mapping
@@ -37,9 +38,7 @@ class Reader:
             self._runner.run(self._start())
         except (ClientError, OSError, ValueError):
             self._runner.close()
-            raise KafkaError(
-                f"no Kafka answers at {self._bootstrap}: start one with rtm kafka start, or set RTM_KAFKA to the address of yours"
-            ) from None
+            raise unreachable(self._bootstrap) from None
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -55,6 +54,7 @@ class Reader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=FETCH_BYTES,
+            **client_arguments(),
         )
         try:
             await consumer.start()

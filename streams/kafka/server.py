@@ -98,10 +98,11 @@ class _Record:
     version: str
 
 
-def start(folder: Path, port: int | None = None, jars: Path | None = None) -> Broker:
+def start(folder: Path, port: int | None = None, jars: Path | None = None, properties: str = "") -> Broker:
     """Start the folder's Kafka and wait until it answers; where it runs already, say where.
 
-    port: where to listen; None the folder's last one, else 9092; 0 any that is free. jars: RTM_KAFKA_JARS where not given.
+    port: where to listen; None the folder's last one, else 9092; 0 any that is free. jars: RTM_KAFKA_JARS where not given. properties:
+    lines behind our own, with places for {host}, {port} and {controller_port}; what they say again counts.
     Raises KafkaError: no Java, no jars, the port in use, or Kafka itself gave up (its log says why).
     """
     folder = folder.resolve()
@@ -114,7 +115,7 @@ def start(folder: Path, port: int | None = None, jars: Path | None = None) -> Br
         java = find_java()
         jars = find_jars((jars or load_settings().kafka_jars).resolve(), java, train)
         chosen = _free_port(port if port is not None else record.port if record else PORT)
-        _write_properties(folder, chosen)
+        _write_properties(folder, chosen, properties)
         _format_once(folder, java, jars)
         process = _spawn(folder, java, jars)
         made = _Record(process.pid, chosen, jars_version(jars))
@@ -228,9 +229,9 @@ def _free_port(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _write_properties(folder: Path, port: int) -> None:
+def _write_properties(folder: Path, port: int, more: str = "") -> None:
     controller_port = _free_port(0)
-    text = PROPERTIES.format(host=HOST, port=port, controller_port=controller_port)
+    text = (PROPERTIES + more).format(host=HOST, port=port, controller_port=controller_port)
     (folder / "server.properties").write_text(text)
 
 

@@ -17,6 +17,7 @@ from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError, UnknownTopi
 
 from schemas.topics import TOPICS
 from streams.kafka.jars import KafkaError
+from streams.kafka.security import client_arguments, unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,21 +108,19 @@ def topic_ids(bootstrap: str, names: Sequence[str]) -> dict[str, str]:
 def admin(bootstrap: str) -> Iterator[Any]:
     """kafka-python's admin client, closed at the end; what it raises becomes a KafkaError of one line."""
     try:
-        client = KafkaAdminClient(bootstrap_servers=bootstrap.split(","), client_id="rtm", bootstrap_timeout_ms=REACH_TIMEOUT_MS)
+        client = KafkaAdminClient(
+            bootstrap_servers=bootstrap.split(","), client_id="rtm", bootstrap_timeout_ms=REACH_TIMEOUT_MS, **client_arguments()
+        )
     except (ClientError, OSError, ValueError):
-        raise _unreachable(bootstrap) from None
+        raise unreachable(bootstrap) from None
     try:
         yield client
     except KafkaTimeoutError:
-        raise _unreachable(bootstrap) from None
+        raise unreachable(bootstrap) from None
     except ClientError as error:
         raise KafkaError(f"Kafka at {bootstrap} refuses ({type(error).__name__}): mend that there and run this again") from None
     finally:
         client.close()
-
-
-def _unreachable(bootstrap: str) -> KafkaError:
-    return KafkaError(f"no Kafka answers at {bootstrap}: start one with rtm kafka start, or set RTM_KAFKA to the address of yours")
 
 
 def _partitions(client: Any, names: list[str]) -> dict[str, int]:

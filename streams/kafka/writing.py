@@ -18,6 +18,7 @@ from kafka.errors import KafkaError as ClientError
 from kafka.errors import KafkaTimeoutError
 
 from streams.kafka.jars import KafkaError
+from streams.kafka.security import client_arguments, unreachable
 from streams.kafka.topics import LARGEST_BATCH, admin
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Writer:
                 delivery_timeout_ms=int(ACKNOWLEDGE_TIMEOUT_S * 1000),
                 bootstrap_timeout_ms=5_000,
                 max_block_ms=10_000,
+                **client_arguments(),
             )
         except (ClientError, OSError, ValueError) as error:
             raise self._failed(error) from None
@@ -164,7 +166,5 @@ class Writer:
 
     def _failed(self, error: Exception) -> KafkaError:
         if not hasattr(self, "_producer"):
-            return KafkaError(
-                f"no Kafka answers at {self._bootstrap}: start one with rtm kafka start, or set RTM_KAFKA to the address of yours"
-            )
+            return unreachable(self._bootstrap)
         return KafkaError(f"Kafka at {self._bootstrap} did not take what was sent ({type(error).__name__}): run this again to go on")

@@ -24,6 +24,7 @@ from kafka.errors import KafkaError as ClientError
 from schemas.topics import DEAD_LETTERS
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing, dead_letter_record
+from streams.kafka.security import client_arguments
 from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
 from streams.live_sink.outlet import Outlet, OutletStoppedError
@@ -130,6 +131,7 @@ class LiveSink:
             heartbeat_interval_ms=1_000,
             bootstrap_timeout_ms=5_000,
             metadata_max_age_ms=METADATA_MS,
+            **client_arguments(),
         )
         subscribe(consumer, TOPICS, _Rebalance(self._gained))
         return consumer

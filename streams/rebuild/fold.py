@@ -19,6 +19,7 @@ from processors.topology import PATIENT
 from schemas.topics import EVENTS
 from streams.kafka.jars import KafkaError
 from streams.kafka.reading import Reader
+from streams.kafka.security import client_arguments
 from streams.kafka.topics import state_topic
 from streams.progress import Progress as Shown
 from streams.progress import Silent
@@ -98,6 +99,7 @@ async def _fold(job: Job, partition: int, until: int, shown: Shown) -> int:
             auto_offset_reset="none",
             max_poll_records=SLICE_RECORDS,
             max_partition_fetch_bytes=FETCH_BYTES,
+            **client_arguments(),
         )
         await reader.start()
         try:

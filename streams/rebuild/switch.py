@@ -28,6 +28,7 @@ from schemas.topics import METRICS, SENSOR
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import Outgoing
 from streams.kafka.reading import Reader
+from streams.kafka.security import client_arguments
 from streams.kafka.topics import LARGEST_BATCH, admin, state_topic
 from streams.kafka.writing import Writer
 from streams.rebuild.fold import catch_up
@@ -130,7 +131,9 @@ def _hand_over_motion(settings: Settings, plan: Plan) -> None:
 
 async def _write_state(bootstrap: str, transactional_id: str, topic: str, number: int, blobs: Mapping[bytes, bytes]) -> None:
     """Write a state in one transaction, by the producer of its partition's owner; the progress comes last."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=transactional_id, max_request_size=LARGEST_BATCH)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, transactional_id=transactional_id, max_request_size=LARGEST_BATCH, **client_arguments()
+    )
     await producer.start()
     try:
         async with producer.transaction():

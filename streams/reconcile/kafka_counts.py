@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError as ClientError  # type: ignore[import-unt
 from schemas.topics import DEAD_LETTERS, DELIVERIES
 from streams.dispatch.records import TELLS
 from streams.kafka.jars import KafkaError
+from streams.kafka.security import client_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,7 +89,7 @@ def committed_offsets(bootstrap: str, group: str) -> dict[Any, int]:
     """The offsets that a group has committed, by partition; empty where it never did."""
 
     async def ask() -> dict[Any, int]:
-        client = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        client = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **client_arguments())
         try:
             await client.start()
             found = await client.list_consumer_group_offsets(group)

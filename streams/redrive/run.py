@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError as ClientError  # type: ignore[import-unt
 from schemas.topics import TOPICS
 from streams.kafka.jars import KafkaError
 from streams.kafka.reading import Reader
+from streams.kafka.security import client_arguments
 from streams.kafka.topics import LARGEST_BATCH
 from streams.kafka.writing import topics_there
 from streams.progress import Progress, Silent
@@ -83,6 +84,7 @@ async def _send(settings: Settings, ready: Sequence[tuple[Letter, Outgoing]], pr
         transactional_id=f"{settings.group}-redrive",
         transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
         max_request_size=LARGEST_BATCH,
+        **client_arguments(),
     )
     sent = 0
     await producer.start()

@@ -25,6 +25,7 @@ from schemas.facts import Fact, Unusable
 from schemas.topics import EVENTS
 from streams.deadletters import Origin, dead_letter_row
 from streams.kafka.placement import misplacement
+from streams.kafka.security import client_arguments, unreachable
 from streams.progress import Progress, Silent
 from streams.replay.disk_store import DiskStore
 from streams.replay.files import ReplayError, refuse_live
@@ -110,9 +111,10 @@ class _Log:
                 auto_offset_reset="earliest",
                 max_poll_records=SLICE_RECORDS,
                 bootstrap_timeout_ms=REACH_MS,
+                **client_arguments(),
             )
         except (ClientError, OSError, ValueError):
-            raise ReplayError(f"no Kafka answers at {bootstrap}: is it up, and this its address?") from None
+            raise ReplayError(str(unreachable(bootstrap))) from None
         found = self._consumer.partitions_for_topic(EVENTS.name)
         if not found:
             self._consumer.close()

@@ -18,6 +18,7 @@ from schemas.instants import format_instant
 from schemas.topics import EVENTS, SENSOR
 from streams.kafka.jars import KafkaError
 from streams.kafka.outgoing import tick_record
+from streams.kafka.security import client_arguments, unreachable
 from streams.kafka.writing import hush
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class TickGate:
                 fetch_max_wait_ms=POLL_MS,
                 max_poll_records=8192,
                 bootstrap_timeout_ms=5_000,
+                **client_arguments(),
             )
             self._consumer.assign(self._partitions)
         except (ClientError, OSError, ValueError):
-            raise KafkaError(f"no Kafka answers at {bootstrap}: start one with rtm kafka start, or set RTM_KAFKA") from None
+            raise unreachable(bootstrap) from None
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]
 
 from processors.shelf import pack, unpack
+from streams.kafka.security import client_arguments
 from streams.worker.local_state import MemoryBlobs
 
 if TYPE_CHECKING:
@@ -170,6 +171,7 @@ async def _reading(bootstrap: str) -> AsyncIterator[Any]:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=READ_BYTES,
+        **client_arguments(),
     )
     await reader.start()
     try:

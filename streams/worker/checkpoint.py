@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 
 from streams.kafka.outgoing import Outgoing, tick_record
+from streams.kafka.security import client_arguments
 from streams.worker.changelog import Bounds, ChangelogStore, Progress, read_bounds, read_changelog
 from streams.worker.local_state import MemoryBlobs
 from streams.worker.partition_fold import FoldError, PartitionFold
@@ -52,6 +53,7 @@ class Checkpoint:
             transactional_id=f"{job.group}-{job.generation}-{self.topic}-{partition}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             max_batch_size=BATCH_BYTES,
+            **client_arguments(),
         )
 
     @property

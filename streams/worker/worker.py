@@ -26,6 +26,7 @@ from aiokafka.errors import KafkaError, ProducerFenced  # type: ignore[import-un
 from processors.shelf import NewerStateError
 from processors.topology import STAGES, Stage
 from schemas.topics import EVENTS, SENSOR, TOPICS
+from streams.kafka.security import client_arguments, faust_credentials, why_unreachable
 from streams.kafka.topics import state_topic
 from streams.kafka.writing import topics_there
 from streams.worker.checkpoint import LogError
@@ -110,12 +111,12 @@ def _states(settings: Settings) -> list[str]:
 async def _partitions(settings: Settings) -> dict[str, int]:
     """How many partitions each topic has that this worker needs; WorkerError when one is missing, or Kafka is."""
     states = _states(settings)
-    client = AIOKafkaClient(bootstrap_servers=settings.kafka)
+    client = AIOKafkaClient(bootstrap_servers=settings.kafka, **client_arguments())
     try:
         await client.bootstrap()
         metadata = await client.fetch_all_metadata()
     except (KafkaError, OSError):
-        raise WorkerError(f"no Kafka answers at {settings.kafka}: start one with rtm kafka start, or set RTM_KAFKA") from None
+        raise WorkerError(await why_unreachable(settings.kafka)) from None
     finally:
         await client.close()
     found = {name: len(metadata.partitions_for_topic(name) or ()) for name in [*(topic.name for topic in TOPICS), *states]}
@@ -167,6 +168,7 @@ class _Worker:
         app = faust.App(
             self.job.consumers,
             broker=[f"kafka://{address}" for address in self.job.bootstrap.split(",")],
+            broker_credentials=faust_credentials(self.settings),
             datadir=self.folder,
             topic_allow_declare=False,
             topic_disable_leader=True,

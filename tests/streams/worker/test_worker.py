@@ -207,7 +207,7 @@ def test_a_state_of_a_newer_version_stops_the_worker_with_1(fresh_topics, rtm_wo
 def test_a_worker_without_kafka_or_topics_says_what_to_do_and_exits_with_1(kafka, rtm_worker):
     status, told = rtm_worker("127.0.0.1:9")
     assert status == 1
-    assert told == "rtm: no Kafka answers at 127.0.0.1:9: start one with rtm kafka start, or set RTM_KAFKA\n"
+    assert told == "rtm: no Kafka answers at 127.0.0.1:9: start one with rtm kafka start, or set RTM_KAFKA to the address of yours\n"
     status, told = rtm_worker(kafka, group="nobody")
     assert status == 1
     assert told.count("\n") == 1
