@@ -100,7 +100,7 @@ async def _why(bootstrap: str) -> str | None:
         return f"Kafka at {bootstrap} refuses the user or the password: compare RTM_KAFKA_USER and RTM_KAFKA_PASSWORD with its own"
     except aiokafka.errors.UnsupportedSaslMechanismError:
         return f"Kafka at {bootstrap} does not know {arguments['sasl_mechanism']}: set RTM_KAFKA_SASL_MECHANISM to one that it does"
-    except (aiokafka.errors.KafkaError, OSError, ValueError, TimeoutError):
+    except (aiokafka.errors.KafkaError, OSError, ValueError, OverflowError, TimeoutError):
         return await _spoken_wrongly(bootstrap, host, port) if arguments or port else None
     return None
 
@@ -110,7 +110,7 @@ async def _spoken_wrongly(bootstrap: str, host: str, port: str) -> str | None:
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, int(port)), PROBE_S)
         writer.close()
-    except (OSError, ValueError, TimeoutError):
+    except (OSError, ValueError, OverflowError, TimeoutError):
         return None
     protocol = load_settings().kafka_security_protocol
     return f"what listens at {bootstrap} does not speak {protocol}: set RTM_KAFKA_SECURITY_PROTOCOL to what that Kafka's listener speaks"
