@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import click
+import orjson
 
+from schemas.instants import SECOND, format_instant, parse_instant
 from streams.cli.warehouse_option import WrongUse
+
+if TYPE_CHECKING:
+    from processors.routing import Routes
 
 
 @click.command()
-def dispatch() -> int:
+@click.option("--check", is_flag=True, help="Read the routes, show who would be told of an alert that nobody acknowledges, and end.")
+@click.option("--at", metavar="TIME", help="With --check: when it opens, RFC 3339; else now.")
+@click.option("--therapist", default="", metavar="ID", help="With --check: the alert's own therapist.")
+@click.option("--json", "as_json", is_flag=True, help="With --check: one object a line.")
+def dispatch(check: bool, at: str | None, therapist: str, as_json: bool) -> int:
     """Tell whoever is on call of alerts, until Ctrl-C or SIGTERM.
 
     Who is told what, when, and where is said by routes.toml (RTM_ROUTES), which is read anew whenever it changes: docs/delivery.md has all
@@ -28,6 +42,7 @@ def dispatch() -> int:
     \b
     Examples:
       rtm dispatch
+      rtm dispatch --check --at 2026-12-24T23:00:00+01:00
       RTM_ROUTES=/etc/rtm/routes.toml rtm dispatch
     """
     from streams.dispatch.dispatcher import Dispatcher  # noqa: PLC0415 - the help needs none of it
@@ -41,6 +56,9 @@ def dispatch() -> int:
         directory, links = load_routes(settings.routes), links_of(settings)
     except (RoutesError, SecretError) as error:
         raise WrongUse(str(error)) from None
+    if check:
+        _show(directory.routes, _instant(at), therapist, settings.alert_max_age, as_json=as_json)
+        return 0
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -48,3 +66,28 @@ def dispatch() -> int:
     dispatcher.run(stop)
     click.echo("dispatch stopped: " + ", ".join(f"{count} {outcome}" for outcome, count in dispatcher.counts.items()))
     return 0
+
+
+def _instant(text: str | None) -> int:
+    try:
+        return time.time_ns() if text is None else parse_instant(text)
+    except ValueError:
+        raise WrongUse("--at must be a time as 2026-12-24T23:00:00+01:00") from None
+
+
+def _show(routes: Routes, at: int, therapist: str, max_age_s: int, *, as_json: bool) -> None:
+    """Who would be told of an alert of each clinic and severity."""
+    from streams.dispatch.preview import preview  # noqa: PLC0415
+
+    for clinic in routes.clinics or ["*"]:
+        for severity in ("info", "warning", "urgent"):
+            for telling in preview(routes, clinic, severity, therapist, at, max_age_s):
+                if as_json:
+                    row = {"clinic": clinic, "severity": severity, **asdict(telling), "at": format_instant(telling.at)}
+                    click.echo(orjson.dumps(row).decode())
+                else:
+                    rota = routes.of(clinic).rota or routes.of(clinic).quiet
+                    zone = ZoneInfo(rota.zone if rota else "UTC")
+                    when = datetime.fromtimestamp(telling.at // SECOND, zone).isoformat(" ", "minutes")
+                    whom = f"{telling.person or 'all alerts'} at {telling.endpoint}" if telling.endpoint else "nobody"
+                    click.echo(f"{clinic}  {severity:7}  {when}  step {telling.step}: {whom}")

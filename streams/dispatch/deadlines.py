@@ -25,6 +25,7 @@ class Deadlines:
     def __init__(self) -> None:
         self._until: dict[HTTPConnection, float] = {}
         self._lock = threading.Lock()
+        self._mine = threading.local()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deadlines", daemon=True)
 
@@ -37,14 +38,18 @@ class Deadlines:
         self._thread.join()
 
     def set(self, connection: HTTPConnection, within_s: float) -> None:
-        """A request begins on a connection, and must be over in this time."""
+        """This thread begins a request on a connection, and it must be over in this time."""
+        until = time.monotonic() + within_s + GRACE_S
+        self._mine.set = connection, until
         with self._lock:
-            self._until[connection] = time.monotonic() + within_s + GRACE_S
+            self._until[connection] = until
 
-    def clear(self, connection: object) -> None:
-        """It is over."""
+    def clear(self) -> None:
+        """The request that this thread began last is over. Another one may have begun on its connection."""
+        begun: tuple[HTTPConnection, float] | None = getattr(self._mine, "set", None)
         with self._lock:
-            self._until.pop(connection, None)  # type: ignore[call-overload]
+            if begun is not None and self._until.get(begun[0]) == begun[1]:
+                del self._until[begun[0]]
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_S):

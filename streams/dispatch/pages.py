@@ -65,7 +65,7 @@ def session_page(found: Feedback) -> str:
     """The page of a session: repetitions against the plan, range against the goal, days in a row."""
     rows = [("Repetitions", f"{found.reps} in this session")]
     if found.prescribed_reps:
-        rows.append(("Today", f"{found.completed_reps} of {found.prescribed_reps} planned"))
+        rows.append(("That day", f"{found.completed_reps} of {found.prescribed_reps} planned"))
     if found.range_deg is not None:
         goal = f", goal {found.goal_deg:.0f}°" if found.goal_deg is not None else ""
         rows.append(("Range", f"{found.range_deg:.0f}°{goal}"))

@@ -111,17 +111,17 @@ class Sender:
             if answer is None:
                 return Attempt(sent_at, None, latency, problem=_problem(error))
             answer.close()
+        finally:
+            self._deadlines.clear()
         wait = retry_after(answer.headers.get("retry-after"), sent_at) if answer.status in BUSY else None
         return Attempt(sent_at, answer.status, latency, wait)
 
     def _finish(self, answer: BaseHTTPResponse) -> None:
         """Read a short body, so that the connection can be used again; drop the connection otherwise."""
-        connection = answer.connection
         if int(answer.headers.get("content-length") or 0) <= MOST_READ and len(answer.read(MOST_READ + 1)) <= MOST_READ:
             answer.release_conn()
         else:
             answer.close()
-        self._deadlines.clear(connection)
 
     def close(self) -> None:
         """Drop the connections."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from packaging.requirements import Requirement
 
+from streams.dispatch.links import SecretError, links_of
 from streams.dispatch.routes import RoutesError, load_routes
 from streams.doctor.finding import Finding, ok
 from streams.kafka.jars import INSTALL, KafkaError, find_java, jars_version
@@ -121,7 +122,7 @@ def _routes(settings: Settings) -> Finding:
         state = "fail" if "routes" in settings.model_fields_set else "warn"
         return Finding("routes", state, f"no {settings.routes}: nobody is told of alerts", "rtm dispatch --help shows one")  # type: ignore[arg-type]
     try:
-        directory = load_routes(settings.routes)
-    except RoutesError as error:
-        return Finding("routes", "fail", str(error), "mend the file; rtm dispatch --help shows one")
+        directory, _ = load_routes(settings.routes), links_of(settings)
+    except (RoutesError, SecretError) as error:
+        return Finding("routes", "fail", str(error), "mend it; rtm dispatch --help shows a file, docs/delivery.md the settings")
     return ok("routes", f"{settings.routes}: {', '.join(directory.endpoints)}")

@@ -57,7 +57,7 @@ def write(bootstrap, *changes):
 
 
 @contextmanager
-def dispatching(settings, directory, links=None):
+def dispatching(settings, directory, links=None, watch=None):
     """A dispatcher in a thread, ready; at the end it is stopped in good order, and what went wrong in it is raised here."""
     ready, stop, said, failed = threading.Event(), threading.Event(), [], []
 
@@ -73,7 +73,7 @@ def dispatching(settings, directory, links=None):
             failed.append(error)
             ready.set()
 
-    dispatcher = Dispatcher(settings, directory, say, links=links)
+    dispatcher = Dispatcher(settings, directory, say, watch, links)
     thread = threading.Thread(target=run)
     thread.start()
     try:

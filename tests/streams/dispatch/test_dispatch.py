@@ -7,12 +7,15 @@ import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from schemas.instants import SECOND, format_instant
 from streams.dispatch.receiver import Answer
+from streams.dispatch.routes import load_routes
+from streams.dispatch.watching import RoutesWatch
 from streams.kafka.outgoing import Outgoing
 from streams.kafka.placement import partition_of
 from streams.kafka.writing import Writer
@@ -227,3 +230,37 @@ def test_a_record_that_is_no_change_is_a_dead_letter_and_holds_nothing_up(settin
     assert {(header(each, "rtm-topic"), header(each, "rtm-reason"), header(each, "ce_subject")) for each in letters} == {
         (ALERTS, "invalid", "p")
     }
+
+
+def test_changed_routes_are_taken_without_a_restart_broken_ones_are_not_and_operations_hear(settings, tmp_path, monkeypatch):
+    with ExitStack() as stack:
+        house = House(stack, old=[OK], new=[OK], ops=[OK])
+        monkeypatch.setenv("DESK_SECRET", house.secret)
+        file = tmp_path / "routes.toml"
+
+        def routes(name):
+            found = [(name, "['*']"), ("ops", "['none']")]
+            entries = [
+                f"[[endpoints]]\nname = '{each}'\nurl = '{house.receivers[each].url}'\nsecret_env = 'DESK_SECRET'\nclinics = {clinics}\n"
+                for each, clinics in found
+            ]
+            return "".join(entries) + "[operations]\nendpoint = 'ops'\n"
+
+        file.write_text(routes("old"))
+        directory = replace(load_routes(file), lag_s=-1)
+        with dispatching(settings, directory, watch=RoutesWatch(file, directory)) as said:
+            write(settings.kafka, change("opened"))
+            assert house.receivers["old"].wait_for(1, 120)
+            file.write_text(routes("old") + "[[clinics]]\n")
+            until(lambda: any("the former ones stay" in line for line in said))
+            write(settings.kafka, change("opened", "a2"))
+            assert house.receivers["old"].wait_for(2, 120)
+            file.write_text(routes("new"))
+            until(lambda: any("routes taken anew" in line for line in said))
+            write(settings.kafka, change("opened", "a3"))
+            assert house.receivers["new"].wait_for(1, 120)
+            assert house.receivers["ops"].wait_for(2, 120)
+    reasons = {orjson.loads(each.body)["reason"] for each in house.receivers["ops"].received}
+    assert reasons == {"lag", "routes_broken"}
+    assert "clinics.0.clinic: Field required" in next(line for line in said if "the former ones stay" in line)
+    assert len(house.receivers["old"].received) == 2

@@ -231,6 +231,29 @@ def test_a_change_of_the_file_or_of_a_secret_is_taken_and_a_broken_one_is_told_o
     assert watch.changed() is None
 
 
+def test_the_check_shows_who_would_be_told_when(tmp_path, monkeypatch, capsys, secrets):
+    from streams.cli import run
+
+    (tmp_path / "routes.toml").write_text(FULL)
+    monkeypatch.setenv("RTM_ROUTES", str(tmp_path / "routes.toml"))
+    assert run(["dispatch", "--check", "--at", "2026-03-02T20:45:00+01:00", "--therapist", "anna"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "c1  info     2026-03-02 20:45+01:00  step 1: anna at anna-app",
+        "c1  info     2026-03-02 20:45+01:00  step 1: all alerts at watch",
+        "c1  warning  2026-03-02 20:45+01:00  step 1: anna at anna-app",
+        "c1  warning  2026-03-02 20:45+01:00  step 1: all alerts at watch",
+        "c1  warning  2026-03-03 07:00+01:00  step 2: ben at pager",
+        "c1  urgent   2026-03-02 20:45+01:00  step 1: anna at anna-app",
+        "c1  urgent   2026-03-02 20:45+01:00  step 1: all alerts at watch",
+        "c1  urgent   2026-03-02 21:15+01:00  step 2: ben at pager",
+    ]
+    assert run(["dispatch", "--check", "--at", "2026-12-25T12:00:00+01:00", "--json"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        '{"clinic":"c1","severity":"info","at":"2026-12-25T11:00:00Z","step":1,"person":null,"endpoint":"watch"}'
+    )
+    assert run(["dispatch", "--check", "--at", "tomorrow"]) == 2
+
+
 def test_the_examples_of_the_documentation_are_taken(tmp_path, monkeypatch):
     page = Path(__file__).parents[3] / "docs" / "delivery.md"
     routing = page.read_text(encoding="utf-8").partition("## Delivery")[0]

@@ -168,6 +168,23 @@ def test_a_certificate_of_an_unknown_authority_is_not_accepted():
     assert (attempt.status, attempt.problem) == (None, "its certificate is not accepted")
 
 
+def test_a_certificate_of_a_known_authority_is_accepted_for_its_own_name_alone(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+
+    def serve(client):
+        client.recv(4000)
+        client.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+
+    with listening(serve, context) as url:
+        assert sent(url).delivered
+        resolve = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", lambda host, *a, **k: resolve("127.0.0.1", *a, **k))
+        other = sent(url.replace("127.0.0.1", "hooks.example.org"), allow_private=True)
+    assert (other.status, other.problem) == (None, "its certificate is not accepted")
+
+
 @pytest.mark.parametrize("address", ["10.1.2.3", "192.168.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1", "fe80::1", "100.64.0.1"])
 def test_a_name_that_leads_into_a_private_network_is_not_connected_to(monkeypatch, address):
     made = []
