@@ -160,7 +160,7 @@ OPERATIONS = Board(
         Panel(
             "silent_patients",
             "Silent patients",
-            "Of whom have we heard nothing?",
+            "Of whom have we heard nothing for two days or more?",
             "table",
             (
                 Field("patient_id", "Patient", "patient"),
@@ -171,7 +171,7 @@ OPERATIONS = Board(
                 Field("condition", "Condition"),
                 Field("therapist_id", "Therapist"),
             ),
-            "Everybody was heard yesterday or today.",
+            "Everybody was heard today or in the two days before.",
             variables=_BY_THERAPIST,
         ),
         Panel(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import webbrowser
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
@@ -14,11 +15,16 @@ from dashboards.board import render
 from streams.board_http import BoardServer
 from streams.cli.warehouse_option import WrongUse, warehouse_option
 from streams.warehouse.connection import open_warehouse
+from streams.warehouse.dsn import WarehouseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from streams.warehouse.connection import Warehouse
 
 PORT = 8124
+UNKNOWN = {47, 60}
+"""ClickHouse's numbers for a column or a table that isn't there."""
 
 
 @click.command()
@@ -48,12 +54,22 @@ def board(warehouse: str, output: Path, serve: bool, port: int, show: bool) -> N
         return
     if not output.absolute().parent.is_dir():
         raise WrongUse(f"--output: there is no folder {output.absolute().parent}")
-    with open_warehouse(warehouse, create=False, read_only=True) as opened:
+    with open_warehouse(warehouse, create=False, read_only=True) as opened, _of_this_version():
         html = render(opened.query)
     write_page(output, html)
     click.echo(output.absolute())
     if show:
         webbrowser.open(output.absolute().as_uri())
+
+
+@contextmanager
+def _of_this_version() -> Iterator[None]:
+    try:
+        yield
+    except WarehouseError as error:
+        if error.code in UNKNOWN:
+            raise WarehouseError("the tables are an older version's and lack what the board reads: run rtm migrate first") from None
+        raise
 
 
 def _serve(warehouse: Warehouse, port: int, *, show: bool) -> None:
@@ -62,7 +78,8 @@ def _serve(warehouse: Warehouse, port: int, *, show: bool) -> None:
     except OSError as error:
         raise WrongUse(f"--port: {port} can't be had ({error.strerror}); choose another, 0 takes any that is free") from None
     with server:
-        server.page()  # a warehouse without tables is told at once
+        with _of_this_version():
+            server.page()  # what can't be shown is told at once
         click.echo(server.address)
         if show:
             webbrowser.open(server.address)
