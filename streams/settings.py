@@ -98,6 +98,11 @@ class Settings(BaseSettings):
     grafana_warehouse: Annotated[
         SecretStr | None, Field(description="how Grafana itself reaches ClickHouse: clickhouse://…, as --warehouse")
     ] = None
+    metrics_port: Annotated[int | None, Field(ge=0, le=65535, description="where /metrics, /healthz and /readyz are; unset: nowhere")] = (
+        None
+    )
+    metrics_host: Annotated[str, Field(description="on which address they are")] = "127.0.0.1"
+    log: Annotated[Literal["text", "json"], Field(description="how live components say their lines")] = "text"
     max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
 
     def policy(self, generation: int = 1) -> Policy:

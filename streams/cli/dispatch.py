@@ -50,6 +50,8 @@ def dispatch(check: bool, at: str | None, therapist: str, as_json: bool) -> int:
     from streams.dispatch.routes import RoutesError, load_routes  # noqa: PLC0415
     from streams.dispatch.watching import RoutesWatch  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
+    from streams.telemetry.health import watched  # noqa: PLC0415
+    from streams.telemetry.lines import speaker  # noqa: PLC0415
 
     settings = load_settings()
     try:
@@ -62,9 +64,11 @@ def dispatch(check: bool, at: str | None, therapist: str, as_json: bool) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    dispatcher = Dispatcher(settings, directory, click.echo, RoutesWatch(settings.routes, directory), links)
-    dispatcher.run(stop)
-    click.echo("dispatch stopped: " + ", ".join(f"{count} {outcome}" for outcome, count in dispatcher.counts.items()))
+    say = speaker(settings, "dispatch")
+    dispatcher = Dispatcher(settings, directory, say, RoutesWatch(settings.routes, directory), links)
+    with watched(settings):
+        dispatcher.run(stop)
+    say("dispatch stopped: " + ", ".join(f"{count} {outcome}" for outcome, count in dispatcher.counts.items()))
     return 0
 
 

@@ -25,12 +25,17 @@ def sink(warehouse: str) -> int:
     """
     from streams.live_sink.consumer import LiveSink  # noqa: PLC0415 - the help needs none of it
     from streams.settings import load_settings  # noqa: PLC0415
+    from streams.telemetry.health import watched  # noqa: PLC0415
+    from streams.telemetry.lines import speaker  # noqa: PLC0415
     from streams.warehouse.connection import open_warehouse  # noqa: PLC0415
 
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    running = LiveSink(load_settings(), lambda: open_warehouse(warehouse), ready=click.echo)
-    running.run(stop)
-    click.echo(f"sink stopped: {running.rows} rows, {running.buried} dead letters")
+    settings = load_settings()
+    say = speaker(settings, "sink")
+    running = LiveSink(settings, lambda: open_warehouse(warehouse), say=say, ready=say)
+    with watched(settings):
+        running.run(stop)
+    say(f"sink stopped: {running.rows} rows, {running.buried} dead letters")
     return 0

@@ -19,11 +19,15 @@ def worker(*, accept_loss: bool) -> int:
       RTM_KAFKA=broker:9092 RTM_CLOCK=log rtm worker
     """
     from streams.settings import load_settings  # noqa: PLC0415 - the help needs none of it
+    from streams.telemetry.health import watched  # noqa: PLC0415
+    from streams.telemetry.lines import json_line, speaker  # noqa: PLC0415
     from streams.worker.worker import WorkerError, run_worker  # noqa: PLC0415
 
+    settings = load_settings()
     try:
-        run_worker(load_settings(), click.echo, accept_loss=accept_loss)
+        with watched(settings):
+            run_worker(settings, speaker(settings, "worker"), accept_loss=accept_loss)
     except WorkerError as error:
-        click.echo(f"rtm: {error}", err=True)
+        click.echo(json_line("worker", "error", str(error)) if settings.log == "json" else f"rtm: {error}", err=True)
         return error.status
     return 0

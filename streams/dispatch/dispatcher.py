@@ -37,6 +37,7 @@ from streams.kafka.outgoing import Outgoing, dead_letter_record
 from streams.kafka.security import client_arguments
 from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
+from streams.telemetry import health, metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -198,11 +199,13 @@ class Dispatcher:
 
     def _step(self) -> None:
         """Read what has come, see how deliveries ended, plan what is due, put the plans down, commit, and send."""
+        health.beat()
         found = self._poll()
         if self._gained:
             self._recover()
         if self._assigned and not self._ready:
             self._ready = True
+            health.ready()
             names = ", ".join(self._directory.endpoints)
             many = len(self._directory.endpoints)
             self._say(f"dispatch ready: {many} endpoint{'s' * (many != 1)} ({names}), group {self.group}")
@@ -294,6 +297,9 @@ class Dispatcher:
             self._tell(plan, tried)
         with self._lock:
             self.counts[tried.outcome] += 1
+        metrics.count("rtm_deliveries_total", outcome=tried.outcome)
+        if tried.attempt:
+            metrics.observe("rtm_delivery_seconds", tried.latency_ms / 1000)
         if tried.outcome != "failed":
             self._ended.put((plan, tried))
 

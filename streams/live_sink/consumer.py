@@ -29,6 +29,7 @@ from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
 from streams.live_sink.outlet import Outlet, OutletStoppedError
 from streams.live_sink.records import TOPICS, Piece, UnusableRecordError, piece_of
+from streams.telemetry import health, metrics
 
 if TYPE_CHECKING:
     import threading
@@ -42,6 +43,7 @@ POLL_RECORDS = 5_000
 FETCH_BYTES = 8 << 20
 COMMIT_MS = 10_000
 METADATA_MS = 10_000
+SHOWN_EVERY_S = 1.0
 STOP_S = 10.0
 """How long the batches in hand may still take when the end was asked for."""
 LONGEST_ERROR = 300
@@ -83,6 +85,7 @@ class LiveSink:
         self._done: dict[TopicPartition, int] = {}
         self._writer: Writer | None = None
         self._lagging = False
+        self._shown = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Sink until `stop` is set; what is in hand is then inserted and committed, if the warehouse takes it.
@@ -156,7 +159,19 @@ class LiveSink:
                 break
         self._commit()
 
+    def _show(self) -> None:
+        """Set the gauges."""
+        self._shown = time.monotonic()
+        metrics.gauge("rtm_sink_rows_in_hand", self._batch.rows)
+        metrics.clear("rtm_lag_offsets")
+        for place in self._consumer.assignment():
+            end = self._consumer.highwater(place)
+            at = self._batch.offsets.get(place, self._done.get(place))
+            if end is not None and at is not None:
+                metrics.gauge("rtm_lag_offsets", max(0, end - at), topic=place.topic, partition=str(place.partition))
+
     def _gained(self, gained: Iterable[TopicPartition]) -> None:
+        health.ready()
         if self._ready is not None:
             self._ready(f"sink ready: {len(list(gained))} partitions, group {self.group}")
             self._ready = None
@@ -165,6 +180,9 @@ class LiveSink:
 
     def _step(self, *, prepared: bool) -> None:
         """Read what has come; commit what has landed; send the batch on when it is due."""
+        health.beat()
+        if time.monotonic() - self._shown >= SHOWN_EVERY_S:
+            self._show()
         self._hold()
         for records in self._consumer.poll(timeout_ms=POLL_MS).values():
             for record in records:
@@ -214,7 +232,11 @@ class LiveSink:
     def _write(self, batch: _Batch) -> None:
         for record, error in batch.unusable:
             self._bury(record, error)
-        self.rows += self._outlet.write(batch.pieces, lambda piece, error: self._bury(piece.record, error))
+        began = time.monotonic()
+        rows = self._outlet.write(batch.pieces, lambda piece, error: self._bury(piece.record, error))
+        metrics.observe("rtm_sink_insert_seconds", time.monotonic() - began)
+        metrics.count("rtm_sink_rows_total", rows)
+        self.rows += rows
 
     def _land(self) -> bool:
         """The batch under way has ended: its offsets may be committed, unless it was given up. Raises what went wrong with it."""
@@ -236,6 +258,7 @@ class LiveSink:
         partitions = self._dead_letter_partitions
         self._writer.write(dead_letter_record(original, record.offset, "unparsable", error[:LONGEST_ERROR], "", time.time_ns(), partitions))
         self.buried += 1
+        metrics.count("rtm_dead_letters_total", stage="sink", reason="unparsable")
         self._say(f"sink: {record.topic}, partition {record.partition}, offset {record.offset} is a dead letter: {error[:LONGEST_ERROR]}")
 
     def _commit(self) -> None:

@@ -10,6 +10,7 @@ what lies before it is skipped.
 from __future__ import annotations
 
 import asyncio
+import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,13 @@ from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-unt
 
 from streams.kafka.outgoing import Outgoing, tick_record
 from streams.kafka.security import client_arguments
+from streams.telemetry import metrics
 from streams.worker.changelog import Bounds, ChangelogStore, Progress, read_bounds, read_changelog
 from streams.worker.local_state import MemoryBlobs
 from streams.worker.partition_fold import FoldError, PartitionFold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from processors.topology import Stage
     from streams.worker.job import Job
@@ -47,6 +49,7 @@ class Checkpoint:
         self.giving_up = False
         self._job, self._stage = job, stage
         self._store = ChangelogStore()
+        self._committed = time.monotonic()
         self._fold: PartitionFold
         self._producer = AIOKafkaProducer(
             bootstrap_servers=job.bootstrap,
@@ -96,6 +99,8 @@ class Checkpoint:
             return False
         if piece.end <= self.next_offset:
             return True
+        began, before = time.monotonic(), self.progress.read
+        dead = dict(self.progress.dead)
         # 2. Fold the records, and collect all that is to be written. In a thread: it is all computing, and may take long.
         outgoing = await self._computed(self._fold.take, piece)
         # 3. Begin the transaction.
@@ -108,7 +113,21 @@ class Checkpoint:
         await self._producer.commit_transaction()
         await self._in_thread(self._store.commit, written)
         self.next_offset = piece.end
+        self._show(began, before, dead)
         return True
+
+    @property
+    def age_s(self) -> float:
+        """Since the last committed slice, or the start, s."""
+        return time.monotonic() - self._committed
+
+    def _show(self, began: float, read: int, dead: Mapping[str, int]) -> None:
+        """Count one slice: from when it took how long, and what it added to the records read and to the dead letters."""
+        self._committed = time.monotonic()
+        metrics.observe("rtm_checkpoint_seconds", self._committed - began, stage=self._stage.name)
+        metrics.count("rtm_records_total", self.progress.read - read, stage=self._stage.name, partition=str(self.partition))
+        for reason, count in self.progress.dead.items():
+            metrics.count("rtm_dead_letters_total", count - dead.get(reason, 0), stage=self._stage.name, reason=reason)
 
     async def work(self) -> None:
         """Go on with what ticks left to be done, in a transaction of its own. Raises as `fold`."""

@@ -29,6 +29,7 @@ from schemas.topics import EVENTS, SENSOR, TOPICS
 from streams.kafka.security import client_arguments, faust_credentials, why_unreachable
 from streams.kafka.topics import state_topic
 from streams.kafka.writing import topics_there
+from streams.telemetry import health, metrics
 from streams.worker.checkpoint import LogError
 from streams.worker.job import Job
 from streams.worker.local_state import LocalStateError, StateFolder
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 FAILED, START_ANEW = 1, 75
 RECOVERIES_AT_ONCE = 8
 STOP_S = 5.0
+GAUGES: tuple[metrics.Name, ...] = ("rtm_partitions", "rtm_checkpoint_age_seconds", "rtm_waiting_chunks", "rtm_lag_offsets")
 QUIET = ("faust", "mode", "aiokafka", "kafka", "asyncio")
 
 
@@ -146,6 +148,7 @@ class _Worker:
     async def run(self) -> None:
         """Until it is told to stop, or can't go on: WorkerError."""
         self._app = self._make_app()
+        metrics.on_scrape(self._show)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end, None)
@@ -218,6 +221,22 @@ class _Worker:
         if not self._owners:
             self._say_ready()
 
+    def _show(self) -> None:
+        """Set the gauges of the partitions that are owned now."""
+        for name in GAUGES:
+            metrics.clear(name)
+        owners = [owner for owner in list(self._owners.values()) if owner.ready]
+        for stage in STAGES:
+            metrics.gauge("rtm_partitions", sum(owner.stage is stage for owner in owners), stage=stage.name)
+        for owner in owners:
+            partition, checkpoint = str(owner.tp.partition), owner.checkpoint
+            metrics.gauge("rtm_checkpoint_age_seconds", checkpoint.age_s, stage=owner.stage.name, partition=partition)
+            if owner.stage is STAGES[0]:
+                metrics.gauge("rtm_waiting_chunks", checkpoint.progress.waiting, partition=partition)
+            end = self._app.consumer.highwater(owner.tp)
+            if end is not None:
+                metrics.gauge("rtm_lag_offsets", max(0, end - checkpoint.next_offset), topic=owner.tp.topic, partition=partition)
+
     async def _drop_owners(self) -> None:
         owners, self._owners = list(self._owners.values()), {}
         self._app.consumer.close_partitions()
@@ -235,6 +254,7 @@ class _Worker:
         if self._said_ready:
             return
         self._said_ready = True
+        health.ready()
         owned = ", ".join(f"{stage.name} {_ranges(tp.partition for tp in self._owners if tp.topic == stage.reads)}" for stage in STAGES)
         self.say(f"worker ready: {owned}; group {self.job.consumers}, Kafka at {self.job.bootstrap}")
 
@@ -273,6 +293,7 @@ class _Worker:
         """See that Faust lives."""
         while True:
             await asyncio.sleep(0.5)
+            health.beat()
             if self._app.crashed or self._app.should_stop:
                 reason = getattr(self._app, "crash_reason", None)
                 self._end(WorkerError(f"Faust stopped: {type(reason).__name__ if reason else 'no reason told'}", START_ANEW))
