@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from os import getpid
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from streams.telemetry import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
@@ -171,6 +173,7 @@ class Supervisor:
         while watched.deaths and now - watched.deaths[0] > MINUTE:
             watched.deaths.popleft()
         watched.deaths.append(now)
+        metrics.count("rtm_restarts_total", component=watched.component.name)
         if len(watched.deaths) > self._restarts_a_minute:
             raise StartError(f"{why}; {len(watched.deaths)} times within a minute, so all stops")
         wait = min(self._first_backoff_s * 2 ** (len(watched.deaths) - 1), LONGEST_BACKOFF_S)

@@ -24,6 +24,7 @@ from streams.kafka.jars import KafkaError
 from streams.kafka.topics import admin, declare
 from streams.live_sink.consumer import LiveSink
 from streams.supervisor import Child, Component, Opened, StartError, Supervisor, Tell, Threaded, leashed, stopped_by_signals
+from streams.telemetry.health import watched
 from streams.warehouse import generations
 from streams.warehouse.chdb_http import ChdbServer, serve
 from streams.warehouse.connection import open_warehouse
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 HTTP_PORT, BOARD_PORT = 8123, 8124
 ROUTES = "routes.toml"
 KAFKA_WATCHED_S = 1.0
+WORKERS_PORT, DISPATCHERS_PORT, SINKS_PORT = 0, 1, 2
+"""Where each shows its metrics, counted from RTM_METRICS_PORT; the sink's are those of `rtm up` itself."""
 
 
 class UpError(Exception):
@@ -84,6 +87,8 @@ def run_up(places: Places, settings: Settings, say: Callable[[str], None]) -> No
         components.append(_declare(bootstrap, settings, generation))
         live = settings.model_copy(update={"kafka": bootstrap, "generation": generation, "warehouse": places.warehouse})
         components += _components(places, live, warehouse, say)
+        port = settings.metrics_port
+        stack.enter_context(watched(settings.model_copy(update={"metrics_port": None if port is None else port + SINKS_PORT})))
         supervisor = Supervisor(components, say)
         stack.enter_context(stopped_by_signals(supervisor))
         supervisor.run(lambda: say(f'all is up, Ctrl-C ends it; beside it: rtm sql --warehouse {places.warehouse} "SHOW TABLES"'))
@@ -154,15 +159,21 @@ def _components(places: Places, settings: Settings, warehouse: Warehouse, say: C
         Threaded("http", lambda: _http(places, warehouse)),
         Threaded("board", lambda: _board(places, warehouse)),
         Threaded("sink", lambda: _sink(settings, warehouse, say)),
-        Child("worker", leashed("worker"), environment, logs / "worker.log"),
+        Child("worker", leashed("worker"), environment | _metrics_port(settings, WORKERS_PORT), logs / "worker.log"),
     ]
     routes = places.folder / ROUTES
     if routes.is_file():
         environment |= {"RTM_ROUTES": str(routes)}
-        components.append(Child("dispatch", leashed("dispatch"), environment, logs / "dispatch.log"))
+        components.append(
+            Child("dispatch", leashed("dispatch"), environment | _metrics_port(settings, DISPATCHERS_PORT), logs / "dispatch.log")
+        )
     else:
         components.append(Said("dispatch", f"nobody is told of alerts, for there is no {routes}"))
     return components
+
+
+def _metrics_port(settings: Settings, step: int) -> dict[str, str]:
+    return {} if settings.metrics_port is None else {"RTM_METRICS_PORT": str(settings.metrics_port + step)}
 
 
 class Said:

@@ -1,7 +1,7 @@
 """The metrics: one catalogue of names, and the calls by which components count. Prometheus' text comes out.
 
 Until `switch_on` was called, and where prometheus-client isn't installed, every call does nothing. Labels are stages, topics, partitions,
-reasons and outcomes.
+reasons, outcomes and components.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Name = Literal[
     "rtm_sink_rows_in_hand",
     "rtm_deliveries_total",
     "rtm_delivery_seconds",
+    "rtm_restarts_total",
     "rtm_ready",
 ]
 """Every metric's name. Those of the process itself (`process_start_time_seconds`: a restart sets it anew) stand beside them."""
@@ -51,6 +52,7 @@ CATALOGUE: dict[Name, _Kind] = {
     "rtm_sink_rows_in_hand": _Kind("gauge", "rows read and not on their way to the tables"),
     "rtm_deliveries_total": _Kind("counter", "attempts to tell somebody of an alert, by what became of them", ("outcome",)),
     "rtm_delivery_seconds": _Kind("histogram", "from sending a message to its answer, s"),
+    "rtm_restarts_total": _Kind("counter", "components that died and were started again, in rtm up", ("component",)),
     "rtm_ready": _Kind("gauge", "1 when the component does its work"),
 }
 

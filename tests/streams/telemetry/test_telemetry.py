@@ -33,7 +33,14 @@ def ask(port, path):
 
 def test_every_name_is_in_the_catalogue_and_no_label_can_hold_a_subject():
     assert set(metrics.CATALOGUE) == set(get_args(metrics.Name))
-    assert {label for kind in metrics.CATALOGUE.values() for label in kind.labels} <= {"stage", "topic", "partition", "reason", "outcome"}
+    assert {label for kind in metrics.CATALOGUE.values() for label in kind.labels} <= {
+        "stage",
+        "topic",
+        "partition",
+        "reason",
+        "outcome",
+        "component",
+    }
 
 
 def test_health_says_ready_when_it_is_and_stuck_when_it_goes_on_no_more(monkeypatch):
