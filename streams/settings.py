@@ -41,6 +41,13 @@ class Settings(BaseSettings):
         ),
     ] = ""
     samples_days: Annotated[int, Field(ge=0, description="the warehouse drops raw samples so many days after it stored them; 0: never")] = 0
+    warehouse_password: Annotated[SecretStr | None, Field(description="the password on a ClickHouse server, where the DSN holds none")] = (
+        None
+    )
+    warehouse_password_file: Annotated[Path | None, Field(description="a file that holds it")] = None
+    warehouse_ca_file: Annotated[
+        Path | None, Field(description="who signed that server's certificate, PEM; else whom the system trusts")
+    ] = None
     tick_s: Annotated[PositiveInt, Field(description="the grid of the clock, s")] = 60
     lateness_days: Annotated[PositiveInt, Field(description="how late a patient's fact may come, days of 86,400 s")] = 35
     retention_days: Annotated[PositiveInt, Field(description="after how many days a day's rows keep what they had")] = 400

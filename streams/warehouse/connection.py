@@ -16,6 +16,7 @@ import clickhouse_connect
 import orjson
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from streams.settings import Settings, load_settings, secret_of
 from streams.warehouse.dsn import DATABASE, ChdbAddress, ServerAddress, WarehouseAwayError, WarehouseError, parse_dsn
 from streams.warehouse.folder import FolderHeldError, Hold, hold_folder
 from streams.warehouse.tables import base_table
@@ -176,24 +177,34 @@ def open_warehouse(dsn: str, *, create: bool = True, read_only: bool = False) ->
     return Warehouse(client, hold)
 
 
+def _password(settings: Settings) -> str:
+    given = settings.warehouse_password is not None or settings.warehouse_password_file is not None
+    return secret_of(settings, "warehouse_password") if given else ""
+
+
 def _connect(address: ChdbAddress | ServerAddress) -> Any:
     try:
         if isinstance(address, ChdbAddress):
             return clickhouse_connect.get_client(interface="chdb", path=str(address.path))
+        settings = load_settings()
         return clickhouse_connect.get_client(
             host=address.host,
             port=address.port,
             username=address.user,
-            password=address.password,
+            password=address.password or _password(settings),
             interface="https" if address.secure else "http",
             autogenerate_session_id=False,
             connect_timeout=10,
+            ca_cert=str(settings.warehouse_ca_file) if settings.warehouse_ca_file and address.secure else None,
         )
     except ClickHouseError as error:
         if isinstance(address, ChdbAddress):
             raise WarehouseError(f"chDB cannot open {address.path}: {_first_line(error)}", _code(error)) from None
         reason = _first_line(error) if _code(error) else "nothing answers there; is the server up, and this its HTTP port?"
-        kind = WarehouseError if _code(error) else WarehouseAwayError
+        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+        if untrusted:
+            reason = "its certificate can't be trusted; RTM_WAREHOUSE_CA_FILE must name the authority that signed it"
+        kind = WarehouseError if _code(error) or untrusted else WarehouseAwayError
         raise kind(f"cannot open ClickHouse at {address.host}:{address.port}: {reason}", _code(error)) from None
 
 
