@@ -1,5 +1,6 @@
 -- What operations ask every day, as views on the contract's views: clock, worklist, cohort_week, time_to_acknowledge, billing_outlook, freshness.
 -- None of them looks at the machine's clock: "now" is the pipeline's own, as its newest row tells it.
+-- optimize_move_to_prewhere_if_final: conditions on key columns, and on no others, are looked at before the other columns are read.
 
 CREATE VIEW IF NOT EXISTS rtm.clock
 (
@@ -118,7 +119,7 @@ LEFT JOIN lately USING (patient_id)
 LEFT JOIN moving USING (patient_id)
 LEFT JOIN hurting USING (patient_id)
 ORDER BY urgency DESC, ifNull(volume, -1), patient_id
-SETTINGS join_use_nulls = 0
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1
 COMMENT 'Patients in care, by urgency, with the reasons.';
 
 CREATE VIEW IF NOT EXISTS rtm.cohort_week
@@ -184,7 +185,7 @@ FROM adhering
 LEFT JOIN hurting ON hurting.clinic_id = adhering.clinic_id AND hurting.monday = adhering.monday
 LEFT JOIN moving ON moving.clinic_id = adhering.clinic_id AND moving.monday = adhering.monday
 ORDER BY clinic_id, week
-SETTINGS join_use_nulls = 0
+SETTINGS join_use_nulls = 0, optimize_move_to_prewhere_if_final = 1
 COMMENT 'A clinic\'s patients by week: adherence, pain, range of motion.';
 
 CREATE VIEW IF NOT EXISTS rtm.time_to_acknowledge

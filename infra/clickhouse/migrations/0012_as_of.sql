@@ -1,7 +1,8 @@
 -- What each table showed at a time: parameterised views over every revision, of the generation that shows now.
 --   SELECT * FROM rtm.adherence_daily_as_of(time = '2026-03-01T12:00:00Z')
 -- `time` is the pipeline's own clock (issued_at); a history is as fine as what the run issued: live a revision a slice, in a replay one in 16,384 records.
--- Grouped by the key, not LIMIT BY: a filter on the patient then reaches the primary key.
+-- Grouped by the key, in the order of the key: a filter on the patient reaches the primary key, and columns that nobody asks for aren't read.
+-- argMax passes over nulls, so that what may be null goes through a tuple.
 
 CREATE VIEW IF NOT EXISTS rtm.events_as_of
 (
@@ -23,10 +24,12 @@ CREATE VIEW IF NOT EXISTS rtm.events_as_of
 )
 AS SELECT
     f.patient_id AS patient_id, f.source AS source, f.event_id AS event_id, f.type AS type, f.event_time AS event_time,
-    f.recorded_time AS recorded_time, f.modality AS modality, f.channel AS channel, if(m.known >= f.revision,
-    m.newest.1, f.retracted) AS retracted, f.data AS data, f.attributes AS attributes, if(m.known >= f.revision,
-    m.newest.2, f.clinic_id) AS clinic_id, if(m.known >= f.revision, m.newest.3, f.updated_at) AS updated_at, if(m.known
-    >= f.revision, m.known, f.revision) AS revision, if(m.known >= f.revision, m.newest.4, f.issued_at) AS issued_at
+    f.recorded_time AS recorded_time, f.modality AS modality, f.channel AS channel,
+    if(m.known >= f.revision, m.newest.1, f.retracted) AS retracted, f.data AS data, f.attributes AS attributes,
+    if(m.known >= f.revision, m.newest.2, f.clinic_id) AS clinic_id,
+    if(m.known >= f.revision, m.newest.3, f.updated_at) AS updated_at,
+    if(m.known >= f.revision, m.known, f.revision) AS revision,
+    if(m.known >= f.revision, m.newest.4, f.issued_at) AS issued_at
 FROM
 (
     SELECT *
@@ -67,23 +70,20 @@ CREATE VIEW IF NOT EXISTS rtm.reps_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, session_id, rep, newest.1 AS exercise_id, newest.2 AS joint, newest.3 AS motion, newest.4 AS side,
-    newest.5 AS start_time, newest.6 AS duration_s, newest.7 AS min_deg, newest.8 AS max_deg, newest.9 AS rom_deg,
-    newest.10 AS peak_rate_deg_s, newest.11 AS hold_s, newest.12 AS flags, newest.13 AS clinic_id, newest.14 AS
-    updated_at, newest.15 AS revision, newest.16 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, session_id, rep,
-        argMax(tuple(
-            r.exercise_id, r.joint, r.motion, r.side, r.start_time, r.duration_s, r.min_deg, r.max_deg, r.rom_deg,
-            r.peak_rate_deg_s, r.hold_s, r.flags, r.clinic_id, r.updated_at, r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.reps_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, session_id, rep
-)
-WHERE newest.17 = 0
+    patient_id, session_id, rep, argMax(tuple(r.exercise_id), r.revision).1 AS exercise_id,
+    argMax(tuple(r.joint), r.revision).1 AS joint, argMax(tuple(r.motion), r.revision).1 AS motion,
+    argMax(tuple(r.side), r.revision).1 AS side, argMax(r.start_time, r.revision) AS start_time,
+    argMax(r.duration_s, r.revision) AS duration_s, argMax(tuple(r.min_deg), r.revision).1 AS min_deg,
+    argMax(tuple(r.max_deg), r.revision).1 AS max_deg, argMax(tuple(r.rom_deg), r.revision).1 AS rom_deg,
+    argMax(tuple(r.peak_rate_deg_s), r.revision).1 AS peak_rate_deg_s, argMax(tuple(r.hold_s), r.revision).1 AS hold_s,
+    argMax(r.flags, r.revision) AS flags, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.reps_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, session_id, rep
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Repetitions of sensed sessions, of the derivation that stands: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.sessions_as_of
@@ -111,24 +111,22 @@ CREATE VIEW IF NOT EXISTS rtm.sessions_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, session_id, newest.1 AS exercise_id, newest.2 AS joint, newest.3 AS motion, newest.4 AS side, newest.5
-    AS local_date, newest.6 AS start_time, newest.7 AS end_time, newest.8 AS modality, newest.9 AS reps, newest.10 AS
-    rom_best_deg, newest.11 AS rom_median_deg, newest.12 AS sparc, newest.13 AS pain_nrs, newest.14 AS rpe, newest.15 AS
-    flags, newest.16 AS clinic_id, newest.17 AS updated_at, newest.18 AS revision, newest.19 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, session_id,
-        argMax(tuple(
-            r.exercise_id, r.joint, r.motion, r.side, r.local_date, r.start_time, r.end_time, r.modality, r.reps,
-            r.rom_best_deg, r.rom_median_deg, r.sparc, r.pain_nrs, r.rpe, r.flags, r.clinic_id, r.updated_at,
-            r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.sessions_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, session_id
-)
-WHERE newest.20 = 0
+    patient_id, session_id, argMax(tuple(r.exercise_id), r.revision).1 AS exercise_id,
+    argMax(tuple(r.joint), r.revision).1 AS joint, argMax(tuple(r.motion), r.revision).1 AS motion,
+    argMax(tuple(r.side), r.revision).1 AS side, argMax(r.local_date, r.revision) AS local_date,
+    argMax(r.start_time, r.revision) AS start_time, argMax(tuple(r.end_time), r.revision).1 AS end_time,
+    argMax(r.modality, r.revision) AS modality, argMax(r.reps, r.revision) AS reps,
+    argMax(tuple(r.rom_best_deg), r.revision).1 AS rom_best_deg,
+    argMax(tuple(r.rom_median_deg), r.revision).1 AS rom_median_deg, argMax(tuple(r.sparc), r.revision).1 AS sparc,
+    argMax(tuple(r.pain_nrs), r.revision).1 AS pain_nrs, argMax(tuple(r.rpe), r.revision).1 AS rpe,
+    argMax(r.flags, r.revision) AS flags, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.sessions_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, session_id
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Exercise sessions, sensed, self-reported, or both paired: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.adherence_daily_as_of
@@ -149,22 +147,18 @@ CREATE VIEW IF NOT EXISTS rtm.adherence_daily_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, local_date, exercise_id, newest.1 AS prescribed_sessions, newest.2 AS completed_sessions, newest.3 AS
-    prescribed_reps, newest.4 AS completed_reps, newest.5 AS frequency, newest.6 AS volume, newest.7 AS status, newest.8
-    AS clinic_id, newest.9 AS updated_at, newest.10 AS revision, newest.11 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, local_date, exercise_id,
-        argMax(tuple(
-            r.prescribed_sessions, r.completed_sessions, r.prescribed_reps, r.completed_reps, r.frequency, r.volume,
-            r.status, r.clinic_id, r.updated_at, r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.adherence_daily_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, local_date, exercise_id
-)
-WHERE newest.12 = 0
+    patient_id, local_date, exercise_id, argMax(r.prescribed_sessions, r.revision) AS prescribed_sessions,
+    argMax(r.completed_sessions, r.revision) AS completed_sessions,
+    argMax(r.prescribed_reps, r.revision) AS prescribed_reps, argMax(r.completed_reps, r.revision) AS completed_reps,
+    argMax(tuple(r.frequency), r.revision).1 AS frequency, argMax(tuple(r.volume), r.revision).1 AS volume,
+    argMax(r.status, r.revision) AS status, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.adherence_daily_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, local_date, exercise_id
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'What was due and what was done, by day and exercise: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.adherence_window_as_of
@@ -183,22 +177,16 @@ CREATE VIEW IF NOT EXISTS rtm.adherence_window_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, local_date, window_days, newest.1 AS frequency, newest.2 AS volume, newest.3 AS coverage, newest.4 AS
-    missed_streak, newest.5 AS silent_days, newest.6 AS clinic_id, newest.7 AS updated_at, newest.8 AS revision,
-    newest.9 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, local_date, window_days,
-        argMax(tuple(
-            r.frequency, r.volume, r.coverage, r.missed_streak, r.silent_days, r.clinic_id, r.updated_at, r.revision,
-            r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.adherence_window_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, local_date, window_days
-)
-WHERE newest.10 = 0
+    patient_id, local_date, window_days, argMax(tuple(r.frequency), r.revision).1 AS frequency,
+    argMax(tuple(r.volume), r.revision).1 AS volume, argMax(tuple(r.coverage), r.revision).1 AS coverage,
+    argMax(r.missed_streak, r.revision) AS missed_streak, argMax(r.silent_days, r.revision) AS silent_days,
+    argMax(r.clinic_id, r.revision) AS clinic_id, argMax(r.updated_at, r.revision) AS updated_at,
+    max(r.revision) AS revision, argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.adherence_window_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, local_date, window_days
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Adherence over the 7 and 30 days that end on a day: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.rom_daily_as_of
@@ -223,23 +211,19 @@ CREATE VIEW IF NOT EXISTS rtm.rom_daily_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, local_date, joint, motion, side, newest.1 AS attained_deg, newest.2 AS rom_best_deg, newest.3 AS
-    rom_median_deg, newest.4 AS max_deg, newest.5 AS min_deg, newest.6 AS reps, newest.7 AS goal_deg, newest.8 AS
-    residual_deg, newest.9 AS slope_deg_per_week, newest.10 AS clinic_id, newest.11 AS updated_at, newest.12 AS
-    revision, newest.13 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, local_date, joint, motion, side,
-        argMax(tuple(
-            r.attained_deg, r.rom_best_deg, r.rom_median_deg, r.max_deg, r.min_deg, r.reps, r.goal_deg, r.residual_deg,
-            r.slope_deg_per_week, r.clinic_id, r.updated_at, r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.rom_daily_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, local_date, joint, motion, side
-)
-WHERE newest.14 = 0
+    patient_id, local_date, joint, motion, side, argMax(tuple(r.attained_deg), r.revision).1 AS attained_deg,
+    argMax(tuple(r.rom_best_deg), r.revision).1 AS rom_best_deg,
+    argMax(tuple(r.rom_median_deg), r.revision).1 AS rom_median_deg, argMax(tuple(r.max_deg), r.revision).1 AS max_deg,
+    argMax(tuple(r.min_deg), r.revision).1 AS min_deg, argMax(r.reps, r.revision) AS reps,
+    argMax(tuple(r.goal_deg), r.revision).1 AS goal_deg, argMax(tuple(r.residual_deg), r.revision).1 AS residual_deg,
+    argMax(tuple(r.slope_deg_per_week), r.revision).1 AS slope_deg_per_week,
+    argMax(r.clinic_id, r.revision) AS clinic_id, argMax(r.updated_at, r.revision) AS updated_at,
+    max(r.revision) AS revision, argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.rom_daily_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, local_date, joint, motion, side
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Range of motion by day, joint, motion and side, against the goal: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.pain_daily_as_of
@@ -257,21 +241,16 @@ CREATE VIEW IF NOT EXISTS rtm.pain_daily_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, local_date, newest.1 AS nrs_max, newest.2 AS nrs_mean, newest.3 AS reports, newest.4 AS baseline_nrs,
-    newest.5 AS flare, newest.6 AS clinic_id, newest.7 AS updated_at, newest.8 AS revision, newest.9 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, local_date,
-        argMax(tuple(
-            r.nrs_max, r.nrs_mean, r.reports, r.baseline_nrs, r.flare, r.clinic_id, r.updated_at, r.revision,
-            r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.pain_daily_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, local_date
-)
-WHERE newest.10 = 0
+    patient_id, local_date, argMax(r.nrs_max, r.revision) AS nrs_max, argMax(r.nrs_mean, r.revision) AS nrs_mean,
+    argMax(r.reports, r.revision) AS reports, argMax(tuple(r.baseline_nrs), r.revision).1 AS baseline_nrs,
+    argMax(r.flare, r.revision) AS flare, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.pain_daily_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, local_date
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Pain by day, against the patient\'s own baseline: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.medication_window_as_of
@@ -291,22 +270,16 @@ CREATE VIEW IF NOT EXISTS rtm.medication_window_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, local_date, medication_id, window_days, newest.1 AS days_due, newest.2 AS days_covered, newest.3 AS
-    doses_due, newest.4 AS doses_taken, newest.5 AS pdc, newest.6 AS clinic_id, newest.7 AS updated_at, newest.8 AS
-    revision, newest.9 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, local_date, medication_id, window_days,
-        argMax(tuple(
-            r.days_due, r.days_covered, r.doses_due, r.doses_taken, r.pdc, r.clinic_id, r.updated_at, r.revision,
-            r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.medication_window_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, local_date, medication_id, window_days
-)
-WHERE newest.10 = 0
+    patient_id, local_date, medication_id, window_days, argMax(r.days_due, r.revision) AS days_due,
+    argMax(r.days_covered, r.revision) AS days_covered, argMax(r.doses_due, r.revision) AS doses_due,
+    argMax(r.doses_taken, r.revision) AS doses_taken, argMax(tuple(r.pdc), r.revision).1 AS pdc,
+    argMax(r.clinic_id, r.revision) AS clinic_id, argMax(r.updated_at, r.revision) AS updated_at,
+    max(r.revision) AS revision, argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.medication_window_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, local_date, medication_id, window_days
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Doses due and taken over the 30 days that end on a day: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.outcomes_as_of
@@ -326,22 +299,16 @@ CREATE VIEW IF NOT EXISTS rtm.outcomes_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, measure, side, event_time, newest.1 AS value, newest.2 AS baseline, newest.3 AS change, newest.4 AS
-    mcid, newest.5 AS meaning, newest.6 AS clinic_id, newest.7 AS updated_at, newest.8 AS revision, newest.9 AS
-    issued_at
-FROM
-(
-    SELECT
-        patient_id, measure, side, event_time,
-        argMax(tuple(
-            r.value, r.baseline, r.change, r.mcid, r.meaning, r.clinic_id, r.updated_at, r.revision, r.issued_at,
-            r.deleted
-        ), r.revision) AS newest
-    FROM rtm.outcomes_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, measure, side, event_time
-)
-WHERE newest.10 = 0
+    patient_id, measure, side, event_time, argMax(r.value, r.revision) AS value,
+    argMax(tuple(r.baseline), r.revision).1 AS baseline, argMax(tuple(r.change), r.revision).1 AS change,
+    argMax(tuple(r.mcid), r.revision).1 AS mcid, argMax(tuple(r.meaning), r.revision).1 AS meaning,
+    argMax(r.clinic_id, r.revision) AS clinic_id, argMax(r.updated_at, r.revision) AS updated_at,
+    max(r.revision) AS revision, argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.outcomes_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, measure, side, event_time
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Patient-reported outcomes and tests of function, against the episode\'s first: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.activity_daily_as_of
@@ -360,21 +327,16 @@ CREATE VIEW IF NOT EXISTS rtm.activity_daily_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, local_date, kind, name, newest.1 AS value_mean, newest.2 AS value_max, newest.3 AS value_sum, newest.4
-    AS minutes, newest.5 AS clinic_id, newest.6 AS updated_at, newest.7 AS revision, newest.8 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, local_date, kind, name,
-        argMax(tuple(
-            r.value_mean, r.value_max, r.value_sum, r.minutes, r.clinic_id, r.updated_at, r.revision, r.issued_at,
-            r.deleted
-        ), r.revision) AS newest
-    FROM rtm.activity_daily_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, local_date, kind, name
-)
-WHERE newest.9 = 0
+    patient_id, local_date, kind, name, argMax(r.value_mean, r.revision) AS value_mean,
+    argMax(r.value_max, r.revision) AS value_max, argMax(r.value_sum, r.revision) AS value_sum,
+    argMax(r.minutes, r.revision) AS minutes, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.activity_daily_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, local_date, kind, name
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Summaries of gait, posture and steps by day: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.sensor_chunks_as_of
@@ -429,22 +391,17 @@ CREATE VIEW IF NOT EXISTS rtm.billing_periods_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, episode_id, period_start, newest.1 AS period_end, newest.2 AS data_days, newest.3 AS data_days_lenient,
-    newest.4 AS days_left, newest.5 AS candidate_codes, newest.6 AS rules, newest.7 AS evidence, newest.8 AS clinic_id,
-    newest.9 AS updated_at, newest.10 AS revision, newest.11 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, episode_id, period_start,
-        argMax(tuple(
-            r.period_end, r.data_days, r.data_days_lenient, r.days_left, r.candidate_codes, r.rules, r.evidence,
-            r.clinic_id, r.updated_at, r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.billing_periods_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, episode_id, period_start
-)
-WHERE newest.12 = 0
+    patient_id, episode_id, period_start, argMax(r.period_end, r.revision) AS period_end,
+    argMax(r.data_days, r.revision) AS data_days, argMax(r.data_days_lenient, r.revision) AS data_days_lenient,
+    argMax(r.days_left, r.revision) AS days_left, argMax(r.candidate_codes, r.revision) AS candidate_codes,
+    argMax(r.rules, r.revision) AS rules, argMax(r.evidence, r.revision) AS evidence,
+    argMax(r.clinic_id, r.revision) AS clinic_id, argMax(r.updated_at, r.revision) AS updated_at,
+    max(r.revision) AS revision, argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.billing_periods_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, episode_id, period_start
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Candidate codes by 30-day period; never claims: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.billing_months_as_of
@@ -462,22 +419,17 @@ CREATE VIEW IF NOT EXISTS rtm.billing_months_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, month, newest.1 AS minutes, newest.2 AS live_interactions, newest.3 AS candidate_codes, newest.4 AS
-    rules, newest.5 AS evidence, newest.6 AS clinic_id, newest.7 AS updated_at, newest.8 AS revision, newest.9 AS
-    issued_at
-FROM
-(
-    SELECT
-        patient_id, month,
-        argMax(tuple(
-            r.minutes, r.live_interactions, r.candidate_codes, r.rules, r.evidence, r.clinic_id, r.updated_at,
-            r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.billing_months_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, month
-)
-WHERE newest.10 = 0
+    patient_id, month, argMax(r.minutes, r.revision) AS minutes,
+    argMax(r.live_interactions, r.revision) AS live_interactions,
+    argMax(r.candidate_codes, r.revision) AS candidate_codes, argMax(r.rules, r.revision) AS rules,
+    argMax(r.evidence, r.revision) AS evidence, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.billing_months_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, month
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Candidate codes by calendar month; never claims: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.alerts_as_of
@@ -505,25 +457,23 @@ CREATE VIEW IF NOT EXISTS rtm.alerts_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    alert_id, newest.1 AS patient_id, newest.2 AS episode_id, newest.3 AS rule_id, newest.4 AS rule_version, newest.5 AS
-    severity, newest.6 AS status, newest.7 AS opened_at, newest.8 AS due_at, newest.9 AS therapist_id, newest.10 AS
-    acknowledged_at, newest.11 AS acknowledged_by, newest.12 AS snoozed_until, newest.13 AS resolved_at, newest.14 AS
-    escalation, newest.15 AS reason, newest.16 AS evidence, newest.17 AS clinic_id, newest.18 AS updated_at, newest.19
-    AS revision, newest.20 AS issued_at
-FROM
-(
-    SELECT
-        alert_id,
-        argMax(tuple(
-            r.patient_id, r.episode_id, r.rule_id, r.rule_version, r.severity, r.status, r.opened_at, r.due_at,
-            r.therapist_id, r.acknowledged_at, r.acknowledged_by, r.snoozed_until, r.resolved_at, r.escalation,
-            r.reason, r.evidence, r.clinic_id, r.updated_at, r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.alerts_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY alert_id
-)
-WHERE newest.21 = 0
+    alert_id, argMax(r.patient_id, r.revision) AS patient_id, argMax(r.episode_id, r.revision) AS episode_id,
+    argMax(r.rule_id, r.revision) AS rule_id, argMax(r.rule_version, r.revision) AS rule_version,
+    argMax(r.severity, r.revision) AS severity, argMax(r.status, r.revision) AS status,
+    argMax(r.opened_at, r.revision) AS opened_at, argMax(r.due_at, r.revision) AS due_at,
+    argMax(r.therapist_id, r.revision) AS therapist_id,
+    argMax(tuple(r.acknowledged_at), r.revision).1 AS acknowledged_at,
+    argMax(tuple(r.acknowledged_by), r.revision).1 AS acknowledged_by,
+    argMax(tuple(r.snoozed_until), r.revision).1 AS snoozed_until,
+    argMax(tuple(r.resolved_at), r.revision).1 AS resolved_at, argMax(r.escalation, r.revision) AS escalation,
+    argMax(r.reason, r.revision) AS reason, argMax(r.evidence, r.revision) AS evidence,
+    argMax(r.clinic_id, r.revision) AS clinic_id, argMax(r.updated_at, r.revision) AS updated_at,
+    max(r.revision) AS revision, argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.alerts_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY alert_id
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Alerts, each with its state: as the table showed at a time (time, RFC 3339).';
 
 CREATE VIEW IF NOT EXISTS rtm.alert_deliveries_as_of
@@ -588,20 +538,17 @@ CREATE VIEW IF NOT EXISTS rtm.patients_as_of
     issued_at DateTime64(9, 'UTC') COMMENT 'when the pipeline made it, by its own clock, UTC'
 )
 AS SELECT
-    patient_id, episode_id, newest.1 AS timezone, newest.2 AS monitoring_start, newest.3 AS discharged_on, newest.4 AS
-    therapeutic_area, newest.5 AS condition, newest.6 AS procedure_date, newest.7 AS therapist_id, newest.8 AS
-    last_heard_at, newest.9 AS clinic_id, newest.10 AS updated_at, newest.11 AS revision, newest.12 AS issued_at
-FROM
-(
-    SELECT
-        patient_id, episode_id,
-        argMax(tuple(
-            r.timezone, r.monitoring_start, r.discharged_on, r.therapeutic_area, r.condition, r.procedure_date,
-            r.therapist_id, r.last_heard_at, r.clinic_id, r.updated_at, r.revision, r.issued_at, r.deleted
-        ), r.revision) AS newest
-    FROM rtm.patients_revisions AS r
-    WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
-    GROUP BY patient_id, episode_id
-)
-WHERE newest.13 = 0
+    patient_id, episode_id, argMax(r.timezone, r.revision) AS timezone,
+    argMax(r.monitoring_start, r.revision) AS monitoring_start,
+    argMax(tuple(r.discharged_on), r.revision).1 AS discharged_on,
+    argMax(r.therapeutic_area, r.revision) AS therapeutic_area, argMax(tuple(r.condition), r.revision).1 AS condition,
+    argMax(tuple(r.procedure_date), r.revision).1 AS procedure_date, argMax(r.therapist_id, r.revision) AS therapist_id,
+    argMax(tuple(r.last_heard_at), r.revision).1 AS last_heard_at, argMax(r.clinic_id, r.revision) AS clinic_id,
+    argMax(r.updated_at, r.revision) AS updated_at, max(r.revision) AS revision,
+    argMax(r.issued_at, r.revision) AS issued_at
+FROM rtm.patients_revisions AS r
+WHERE generation = (SELECT generation FROM rtm.current_generation) AND r.issued_at <= parseDateTime64BestEffort({time:String}, 9, 'UTC')
+GROUP BY patient_id, episode_id
+HAVING argMax(r.deleted, r.revision) = 0
+SETTINGS optimize_aggregation_in_order = 1
 COMMENT 'Patients by episode of care: as the table showed at a time (time, RFC 3339).';
