@@ -122,7 +122,8 @@ def _everything(consumer: KafkaConsumer, unread: Mapping[int, int]) -> Iterator[
     alerts = [TopicPartition(ALERTS.name, number) for number in unread]
     places = [*deliveries, *alerts]
     consumer.assign(places)
-    ends: dict[TopicPartition, int] = consumer.end_offsets(deliveries) | {place: unread[place.partition] for place in alerts}
+    ends: dict[TopicPartition, int] = consumer.end_offsets(places)
+    ends |= {place: min(ends[place], unread[place.partition]) for place in alerts}
     starts = consumer.beginning_offsets(places)
     open_places = {place for place in places if starts[place] < ends[place]}
     consumer.seek_to_beginning(*places)

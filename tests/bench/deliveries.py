@@ -192,6 +192,7 @@ def by_urllib3(ports: list[int], count: int, per_s: float | None) -> dict[str, f
 def by_the_dispatcher(ports: list[int], count: int) -> dict[str, float]:
     """Through `rtm dispatch` on a Kafka: from its first record read to the last delivery put down."""
     from streams.dispatch.dispatcher import Dispatcher
+    from streams.dispatch.recovery import read_past
     from streams.kafka import server as kafka_server
     from streams.kafka.outgoing import alert_records
     from streams.kafka.topics import declare
@@ -223,7 +224,11 @@ def by_the_dispatcher(ports: list[int], count: int) -> dict[str, float]:
             used = time.process_time() - cpu
             stop.set()
             thread.join()
-            return {"per_s": living(count) / seconds, "cpu_us": used / living(count) * 1e6}
+            began, cpu = time.perf_counter(), time.thread_time()
+            past = read_past(kafka.bootstrap, dict.fromkeys(range(4), count))
+            recovered = {"recover_s": time.perf_counter() - began, "recover_cpu_s": time.thread_time() - cpu}
+            assert len(past.changes) == count
+            return {"per_s": living(count) / seconds, "cpu_us": used / living(count) * 1e6, **recovered}
         finally:
             kafka_server.stop(Path(folder))
 
@@ -250,6 +255,7 @@ def main() -> None:
             found = by_the_dispatcher(ports, options.alerts)
             figure("dispatched_per_s", found["per_s"], "deliveries/s, planned, put down and told", **about)
             figure("dispatched_cpu", found["cpu_us"], "µs of CPU a delivery", **about)
+            figure("recovery", found["recover_s"], "s to read what was done", cpu_s=round(found["recover_cpu_s"], 2), **about)
 
 
 if __name__ == "__main__":
