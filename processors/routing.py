@@ -24,7 +24,7 @@ THERAPIST = "therapist"
 ON_CALL = "on_call"
 URGENT = "urgent"
 OPENINGS = frozenset({"opened", "reopened"})
-ENDINGS = {"resolved": "resolved", "acknowledged": "acknowledged", "snoozed": "acknowledged"}
+ENDINGS = {"resolved": "resolved", "expired": "resolved", "acknowledged": "acknowledged", "snoozed": "acknowledged"}
 """Which status is told as which transition to whoever was told of the alert."""
 
 EVERY_CLINIC = "*"
@@ -136,13 +136,13 @@ def decide(course: Course, routes: Routes, now: int, max_age_s: int) -> Decision
     if course.status == "open":
         return _climb(course, routes, now, max_age_s * SECOND) if course.sure else Decision()
     transition = ENDINGS.get(course.status)
-    if transition is None:
+    if transition is None or (course.status == "expired" and not course.sure):
         return Decision()
     done = {told.endpoint for told in course.told if told.transition == transition}
     whom = [(name, person) for name, person in _to_be_told_of_the_end(course, routes) if name not in done]
     due_at = _awake(_quiet(course, routes), course.status_at)
-    if transition == "acknowledged" or now < due_at:
-        held = transition != "acknowledged" and any(name not in routes.keep_incidents for name, _ in whom)
+    if course.status != "resolved" or now < due_at:
+        held = course.status == "resolved" and any(name not in routes.keep_incidents for name, _ in whom)
         again = due_at if held else None
         whom = [(name, person) for name, person in whom if name in routes.keep_incidents]
     else:

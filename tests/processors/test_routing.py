@@ -214,6 +214,15 @@ def test_an_endpoint_that_keeps_incidents_is_told_that_somebody_took_it_on(statu
     assert decide(alert, routes, NOON + 31 * MINUTE, DAY) == Decision((Send("acknowledged", 0, "t1-app", "t1"),))
 
 
+def test_an_alert_that_expires_ends_incidents_and_tells_no_person():
+    routes = Routes({"c1": ROUTE}, keep_incidents=frozenset({"anna"}))
+    alert = course()
+    play(alert, routes, NOON + 30 * MINUTE)
+    alert.status, alert.status_at = "expired", NOON + 60 * MINUTE
+    assert decide(alert, routes, NOON + 60 * MINUTE, DAY) == Decision((Send("resolved", 0, "anna", "anna"),))
+    assert decide(course(since=0, status="expired", sure=False), routes, NOON, DAY) == Decision()
+
+
 def test_an_end_at_night_waits_for_the_morning_but_not_where_incidents_are_kept_nor_of_an_urgent_alert():
     routes = Routes({"c1": ROUTE}, keep_incidents=frozenset({"anna"}))
     evening, night, morning = at("2026-03-02T19:00"), at("2026-03-02T23:00"), at("2026-03-03T07:00")
