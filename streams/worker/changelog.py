@@ -68,10 +68,16 @@ class ChangelogStore:
     def __init__(self, committed: Committed | None = None) -> None:
         self._committed = committed or MemoryBlobs()
         self._changed: dict[bytes, bytes | None] = {}
+        self._seen: dict[bytes, bytes | None] = {}
+        """What was read since the last commit: who writes has mostly read before, and a disk is asked once."""
 
     def get(self, key: bytes) -> bytes | None:
         """The bytes last put under the key, or None."""
-        return self._changed[key] if key in self._changed else self._committed.get(key)
+        if key in self._changed:
+            return self._changed[key]
+        if key not in self._seen:
+            self._seen[key] = self._committed.get(key)
+        return self._seen[key]
 
     def put(self, key: bytes, value: bytes) -> None:
         """Keep `value` under the key."""
@@ -90,6 +96,7 @@ class ChangelogStore:
     def commit(self, next_offset: int = 0) -> None:
         """The changes are in the state topic, before `next_offset`."""
         changed, self._changed = self._changed, {}
+        self._seen.clear()
         for key, value in changed.items():
             self._committed.put(key, value)
         self._committed.stamp(next_offset)
@@ -106,9 +113,11 @@ class ChangelogStore:
     def undo(self) -> None:
         """Forget the changes."""
         self._changed = {}
+        self._seen.clear()
 
     def restore(self, records: Iterable[tuple[bytes, bytes | None]], next_offset: int) -> None:
         """Take records of the topic, in its order, up to `next_offset`."""
+        self._seen.clear()
         for key, value in records:
             self._committed.put(key, value)
         self._committed.stamp(next_offset)

@@ -16,12 +16,15 @@ from pathlib import Path
 import numpy as np
 from kafka import KafkaConsumer, TopicPartition
 
-from schemas.codecs import make_fact
+from processors.policy import Policy
+from schemas.codecs import decode_line, make_fact
 from schemas.events import CHUNK
 from schemas.instants import SECOND, parse_instant
+from streams.kafka.outgoing import row_records
+from streams.replay.folding import fold_records
 from streams.supervisor import leashed
 from tests.bench.live_figures.common import GROUP, PARTITIONS, SENSOR, cpu_s, enrolled, figure, folded, pain, record, ticks, worker, write
-from tests.bench.replay import BEGIN
+from tests.bench.replay import BEGIN, TICK_S, enrolment, reports
 from tests.streams.live_log import read_all
 
 NOW = int((BEGIN + timedelta(days=1, hours=12)).timestamp()) * SECOND
@@ -107,8 +110,13 @@ def _touch(imus: np.ndarray, times: int) -> float:
     return len(imus) * times / max(time.process_time() - began, 1e-6)
 
 
-def sink(bootstrap: str, folder: Path) -> None:
-    """Rows/s from Kafka into chDB's tables: all that the worker wrote."""
+def sink(bootstrap: str, folder: Path, patients: int, days: int) -> None:
+    """Rows/s from Kafka into chDB's tables: what the fold makes of so many patients' reports, as the worker writes it, slice by slice."""
+    lines = [line for patient in range(patients) for line in enrolment(patient)]
+    lines += [line for day in range(days) for line in reports(patients, day)]
+    facts = sorted(map(decode_line, lines), key=lambda fact: fact.recorded)
+    outputs = fold_records(facts, Policy(tick_s=TICK_S), slice_records=2048)
+    records = write(bootstrap, (each for output in outputs for each in row_records(output.rows, 1, PARTITIONS)))
     environment = os.environ | {"RTM_KAFKA": bootstrap, "RTM_GROUP": GROUP, "RTM_WAREHOUSE": f"chdb://{folder / 'warehouse'}"}
     wanted = records_in(bootstrap, "rtm.metrics.v1")
     process = subprocess.Popen(leashed("sink"), env=environment, stdout=subprocess.PIPE, text=True)
@@ -124,4 +132,4 @@ def sink(bootstrap: str, folder: Path) -> None:
     told = process.communicate(timeout=60)[0]
     consumer.close()
     rows = int(re.search(r"(\d+) rows", told)[1])  # type: ignore[index]
-    figure("sink_rows_per_s", rows / wall, "rows/s", per_cpu_s=round(rows / cpu), rows=rows)
+    figure("sink_rows_per_s", rows / wall, "rows/s", per_cpu_s=round(rows / cpu), rows=rows, records=records)
