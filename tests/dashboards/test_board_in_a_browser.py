@@ -15,12 +15,12 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: the page was not drawn")
 
 
-def chromium(address, folder):
+def chromium(address, folder, *options):
     """The document as headless Chromium has drawn it after 3 s of its own time; nothing was said on its console."""
     command = [
         CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync", "--disable-extensions", f"--user-data-dir={folder / 'profile'}",
-        "--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1440,1600", "--dump-dom", address,
+        "--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1440,1600", *options, "--dump-dom", address,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0
@@ -89,3 +89,23 @@ def test_a_link_to_a_patient_who_is_not_there_says_so(drawn):
     dom = drawn("#/patient/nobody")
     assert not re.search(r'id="missing"[^>]* hidden', dom)
     assert not re.search(r'id="view-operations"[^>]* hidden', dom)
+
+
+MEASURE = """<script>setTimeout(() => {
+  const told = [document.documentElement.scrollWidth, innerWidth, getComputedStyle(document.body).backgroundColor];
+  document.title = told.join(" ");
+}, 1500)</script>"""
+
+
+@pytest.mark.parametrize(
+    ("fragment", "scheme"),
+    [*(("#/" + name, "light") for name in BOARDS if name != "patient"), ("#/patient/knee-01", "light"), ("#/patient/knee-01", "dark")],
+)
+def test_nothing_is_wider_than_a_phone_and_dark_is_dark(asked, tmp_path, fragment, scheme):
+    page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", asked.page).replace("</body>", MEASURE + "</body>")
+    (tmp_path / "board.html").write_text(page, encoding="utf-8")
+    preferred = "--blink-settings=preferredColorScheme=" + ("0" if scheme == "dark" else "1")
+    dom = chromium((tmp_path / "board.html").as_uri() + fragment, tmp_path, "--window-size=390,1200", preferred)
+    wide, window, ground = re.search(r"<title>(\d+) (\d+) rgb\((\d+)", dom).groups()
+    assert int(wide) <= int(window)
+    assert (int(ground) < 60) == (scheme == "dark")
