@@ -18,8 +18,6 @@ PODS = {each["metadata"]["name"]: each["spec"]["template"] for each in OBJECTS i
 COMPOSE_TEXT = (INFRA / "compose.yaml").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load(COMPOSE_TEXT)
 OURS = {name: each for name, each in COMPOSE["services"].items() if each["image"].startswith("rtm:")}
-PROVIDED = {"RTM_METRICS_PORT"}
-"""Settings of ours that aren't in every version's list."""
 
 
 def with_variables(text):
@@ -81,7 +79,7 @@ def settings_named():
 
 def test_every_setting_is_one():
     known = {f"RTM_{name.upper()}" for name in Settings.model_fields}
-    assert set(settings_named()) - known <= PROVIDED
+    assert set(settings_named()) <= known
 
 
 def test_the_image_runs_as_nobody_and_holds_no_secret():
