@@ -9,6 +9,7 @@ from streams.doctor.finding import Finding, ok
 from streams.kafka.jars import KafkaError
 from streams.kafka.topics import STAGES, Declared, compare, state_topic
 from streams.kafka.writing import hush
+from streams.settings import SettingsError
 from streams.worker.progress import newest_progress
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ def check_live(settings: Settings) -> list[Finding]:
     hush()
     try:
         found = compare(settings.kafka, settings.partitions, settings.group, settings.generation)
+    except SettingsError as error:
+        return [Finding("kafka", "fail", f"not looked at: {error}", "mend the setting first")]
     except KafkaError as error:
         said, _, remedy = str(error).partition(": ")
         return [Finding("kafka", "fail" if "kafka" in settings.model_fields_set else "warn", said, remedy)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streams.doctor.finding import Finding, ok
+from streams.settings import SettingsError
 from streams.warehouse.connection import Warehouse, open_warehouse
 from streams.warehouse.dsn import ChdbAddress, WarehouseError, parse_dsn
 from streams.warehouse.folder import FolderHeldError
@@ -25,6 +26,8 @@ def check_warehouse(dsn: str) -> list[Finding]:
             if embedded and not warehouse.embedded:
                 where = "chDB folder, read through the process that holds it"
             return [ok("warehouse", where), *_tables(warehouse)]
+    except SettingsError as error:
+        return [Finding("warehouse", "fail", f"not looked at: {error}", "mend the setting first")]
     except FolderHeldError as error:
         said, _, remedy = str(error).partition(": ")
         return [Finding("warehouse", "warn", said, remedy)]
