@@ -42,7 +42,7 @@ SENSED = frozenset({"quat2", "imu6x2"})
 """Kinds whose angles follow from a joint's sensors."""
 
 
-class Chunk(msgspec.Struct, array_like=True, frozen=True):
+class Chunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """An admitted chunk, as it is held: what its derivations need of it."""
 
     seq: int
@@ -65,7 +65,7 @@ class Chunk(msgspec.Struct, array_like=True, frozen=True):
         return len(self.samples) // (4 * CHANNELS[self.kind])
 
 
-class Repetition(msgspec.Struct, array_like=True, frozen=True):
+class Repetition(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A repetition that closed. Instants in ns; `recorded` is the greatest of the chunks up to the one that closed it."""
 
     number: int
@@ -84,7 +84,7 @@ class Repetition(msgspec.Struct, array_like=True, frozen=True):
         return None if self.min_deg is None or self.max_deg is None else self.max_deg - self.min_deg
 
 
-class Course(msgspec.Struct, array_like=True):
+class Course(msgspec.Struct, array_like=True, gc=False):
     """Where a derivation stands."""
 
     derivation: int

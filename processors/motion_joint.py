@@ -23,7 +23,7 @@ ZERO: Vector = (0.0, 0.0, 0.0)
 STANDARD_GRAVITY = 9.80665
 
 
-class Joint(msgspec.Struct, array_like=True, frozen=True):
+class Joint(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Axes (unit vectors, each sensor's frame), lever arms from the joint's centre (m), accelerometer biases (m/s²), units, zero."""
 
     axis_proximal: Vector

@@ -25,7 +25,7 @@ Status = Literal["known", "open", "closed"]
 DECODED_SESSIONS = 2048
 
 
-class Ranges(msgspec.Struct, array_like=True):
+class Ranges(msgspec.Struct, array_like=True, gc=False):
     """A set of numbers as disjoint ranges, ascending, both ends inclusive."""
 
     ranges: list[tuple[int, int]] = []
@@ -55,7 +55,7 @@ class Ranges(msgspec.Struct, array_like=True):
             yield from range(low, high + 1)
 
 
-class Session(msgspec.Struct, array_like=True):
+class Session(msgspec.Struct, array_like=True, gc=False):
     """One session. Instants in ns."""
 
     status: Status = "known"

@@ -30,7 +30,7 @@ def stated_period(rate_hz: float) -> float | None:
     return period if SHORTEST_PERIOD <= period <= LONGEST_PERIOD else None
 
 
-class Grid(msgspec.Struct, array_like=True):
+class Grid(msgspec.Struct, array_like=True, gc=False):
     """Where the next sample lies: `anchor` + ⌊count · period⌋. `ratio` is the true period over the stated one."""
 
     anchor: int = 0

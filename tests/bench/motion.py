@@ -1,6 +1,6 @@
 """How fast motion is, each figure with its reference in the same run. One JSON object a line.
 
-    python tests/bench/motion.py [--rows 200000] [--sessions 2000]
+    python tests/bench/motion.py [--rows 200000] [--sessions 100000]
 
 References: the same angle, counter and statistics in C (`motion_reference.c`, built here where gcc is), a copy of the samples (memory
 bandwidth). Cold starts run in processes of their own, without and with a numba cache.
@@ -8,13 +8,16 @@ bandwidth). Cold starts run in processes of their own, without and with a numba 
 
 import argparse
 import ctypes
+import gc
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -182,8 +185,9 @@ def fold_all(items: list[object]) -> float:
 def processor(rows: int) -> None:
     samples = recordings(rows)
     for kind in samples:
-        spent = min(fold_all(chunks_of(kind, samples[kind], 500)) for _ in range(3))
-        figure("processor_rows", rows / spent / 1e6, "M rows/s", kind=kind, chunk_s=10)
+        spent = min(fold_all(chunks_of(kind, samples[kind], 500)) for _ in range(7))
+        asked = {"reference": {"what": "asked for", "value": 3, "unit": "M rows/s"}} if kind == "imu6x2" else {}
+        figure("processor_rows", rows / spent / 1e6, "M rows/s", kind=kind, chunk_s=10, **asked)
     curve = {}
     for seconds in (1, 2, 5, 10, 30, 60):
         items = chunks_of("imu6x2", samples["imu6x2"], seconds * HZ)
@@ -192,30 +196,103 @@ def processor(rows: int) -> None:
 
 
 def open_sessions(most: int) -> None:
-    samples = recordings(2 * 10 * HZ)["angle"]
-    curve = {}
-    for sessions in sorted({10, 100, 1000, most}):
-        rounds = max(2, 4000 // sessions)
-        spent = 0.0
-        for _ in range(rounds // 2):
-            pairs = [chunks_of("angle", samples, 10 * HZ, f"s{n}") for n in range(sessions)]
-            spent += fold_all([pair[half] for half in (0, 1) for pair in pairs])
-        curve[str(sessions)] = round(spent / (rounds // 2 * sessions * len(samples)) * 1e9, 1)
-    figure("processor_by_open_sessions", curve[str(most)], "ns/sample", kind="angle", chunk_s=10, by_sessions=curve)
+    """The cost of the third and fourth chunk of each session, the sessions in turn; with cycles collected as Python does and seldom."""
+    samples = recordings(4 * 10 * HZ)["angle"]
+    curves: dict[str, dict[str, float]] = {}
+    for how in ("gc as Python has it", "gc seldom"):
+        usual = gc.get_threshold()
+        if how == "gc seldom":
+            gc.freeze()
+            gc.set_threshold(50_000, *usual[1:])
+        curve = curves[how] = {}
+        for sessions in sorted({10, 100, 1000, 10_000, most}):
+            spent = [steady(samples, sessions) for _ in range(max(1, 3000 // sessions))]
+            curve[str(sessions)] = round(min(spent) / (sessions * 1000) * 1e9, 1)
+        gc.set_threshold(*usual)
+        gc.unfreeze()
+    best_curve = curves["gc seldom"]
+    ratio = best_curve[str(most)] / best_curve["10"]
+    figure(
+        *("processor_by_open_sessions", best_curve[str(most)], "ns/sample"),
+        kind="angle", chunk_s=10, ratio=round(ratio, 2), reference={"what": "asked for, to 10 sessions", "ratio": 1.25}, by_sessions=curves,
+    )  # fmt: skip
 
 
-def cold(kind: str, cache: Path) -> float:
-    """Seconds of a new process to its first chunk's end."""
+def steady(samples: np.ndarray, sessions: int) -> float:
+    """Seconds of CPU for the last two of four chunks of each session."""
+    from processors.motion import MotionProcessor
+    from processors.policy import Policy
+    from processors.processor import Output, Record
+    from processors.store import MemoryStore
+
+    processor, spent = MotionProcessor(Policy(), MemoryStore()), 0.0
+    for part in range(4):
+        piece = samples[part * 10 * HZ : (part + 1) * 10 * HZ]
+        for first in range(0, sessions, 500):
+            names = range(first, min(first + 500, sessions))
+            records = [Record(n, chunk("angle", piece, part, T0 + part * 10 * HZ * PERIOD, f"s{n}")) for n in names]
+            out = Output()
+            began = time.process_time()
+            for record in records:
+                processor.fold(record, out)
+            spent += (time.process_time() - began) * (part >= 2)
+            assert out.applied == len(records)
+    return spent
+
+
+def state_size() -> None:
+    """Bytes of an open session's state after a minute; the chunks it holds are blobs of their own."""
+    from processors.motion import MotionProcessor
+    from processors.policy import Policy
+    from processors.processor import Output, Record
+    from processors.store import MemoryStore
+
+    sizes = {}
+    for kind, samples in recordings(60 * HZ).items():
+        for calibrated in (True, False):
+            store, out = MemoryStore(), Output()
+            processor = MotionProcessor(Policy(), store)
+            for seq, first in enumerate(range(0, len(samples), 500)):
+                processor.fold(Record(seq, chunk(kind, samples[first : first + 500], seq, T0 + first * PERIOD, calibrated=calibrated)), out)
+            processor.save()
+            sizes[f"{kind}{'' if calibrated else ', self-calibrated'}"] = max(len(v) for key, v in store.blobs.items() if key[:2] == b"s/")
+    figure("state_of_an_open_session", max(sizes.values()), "bytes", reference={"what": "asked for", "value": 4096}, by_kind=sizes)
+
+
+def final_passes() -> None:
+    """CPU of the last chunk of a session of a minute, with the final pass, beside one without."""
+    samples = recordings(60 * HZ)
+    for kind, calibrated in (("gyr3", True), ("imu6x2", True), ("imu6x2", False)):
+        spent = {most: best(partial(fold_session, samples[kind], kind, most, calibrated), 3) for most in (1 << 20, 0)}
+        figure("final_pass_of_a_minute", (spent[1 << 20] - spent[0]) * 1e3, "ms", kind=kind, calibrated=calibrated)
+
+
+def fold_session(samples: np.ndarray, kind: str, final_pass_bytes: int, calibrated: bool) -> None:
+    from processors.motion import MotionProcessor
+    from processors.policy import Policy
+    from processors.processor import Output, Record
+    from processors.store import MemoryStore
+
+    processor = MotionProcessor(Policy(final_pass_bytes=final_pass_bytes), MemoryStore())
+    for seq, first in enumerate(range(0, len(samples), 500)):
+        last = first + 500 >= len(samples)
+        item = chunk(kind, samples[first : first + 500], seq, T0 + first * PERIOD, last=last, calibrated=calibrated)
+        processor.fold(Record(seq, item), Output())
+
+
+def cold(kind: str, cache: Path) -> dict[str, float]:
+    """Seconds of a new process to its first chunk's end: CPU, and by the clock."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
-    began = time.perf_counter()
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, __file__, "--first-chunk", kind], check=True, env=environment)
-    return time.perf_counter() - began
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - began
+    return {"cpu": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 2), "wall": round(wall, 2)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--sessions", type=int, default=2000)
+    parser.add_argument("--sessions", type=int, default=100_000)
     parser.add_argument("--first-chunk", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.first_chunk:
@@ -225,10 +302,13 @@ def main() -> None:
     kernels(options.rows)
     processor(options.rows)
     open_sessions(options.sessions)
+    state_size()
+    final_passes()
     for kind in ("angle", "gyr3", "quat2", "imu6x2"):
         with tempfile.TemporaryDirectory(prefix="rtm-bench-") as folder:
-            without = cold(kind, Path(folder))
-            figure("cold_start", without, "s", kind=kind, with_cache=round(cold(kind, Path(folder)), 2))
+            without, cached = cold(kind, Path(folder)), cold(kind, Path(folder))
+            aims = {"what": "asked for", "without": 5, "with_cache": 1}
+            figure("cold_start", without["cpu"], "s CPU", kind=kind, wall=without["wall"], with_cache=cached, reference=aims)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
+import json
 from functools import cache
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -298,6 +301,22 @@ def test_state_of_a_newer_version_is_refused():
     store.put(key, b"\xff" + store.blobs[key][1:])
     with pytest.raises(NewerStateError):
         fold(chunks[1:], store=store)
+
+
+@pytest.mark.parametrize("kind", ["angle", "gyr3"])
+def test_state_of_version_1_is_read(kind):
+    """The state of a session after three of four chunks, as it was written on 2026-11-24."""
+    frozen = json.loads(Path(__file__).with_name("state").joinpath("motion_v1.json").read_text())[kind]
+    store = MemoryStore()
+    for key, blob in frozen.items():
+        store.put(base64.b64decode(key), base64.b64decode(blob))
+    chunks = cut(signal(kind), [150, 300, 450], kind=kind)
+    out = fold([chunks[1], chunks[3]], store=store)
+    assert out.duplicates == 1
+    told = [fact.data for fact in reps(out) + sessions(out)]
+    whole = fold(chunks)
+    assert told == [fact.data for fact in reps(whole) + sessions(whole)][-len(told) :]
+    assert sessions(out)[0].data.reps == 5
 
 
 def test_an_open_session_is_small_beside_its_chunks():
