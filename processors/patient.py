@@ -285,8 +285,12 @@ class PatientProcessor:
         self._admit(ledger, fact, entry, key, content, position, out)
 
     def _forget(self, ledger: Ledger, fact: Fact, position: int, out: Output) -> None:
-        """Erase a patient: every row once more as deleted, the state dropped, then the warehouse told; it stays that he was forgotten."""
+        """Erase a patient: alerts ended, every row once more as deleted, the state dropped, then the warehouse told.
+
+        What stays is that he was forgotten.
+        """
         ledger.head.position = position
+        alerts.end_all(ledger, self.policy, max(self.now, fact.recorded), "the patient was erased", out)
         Issue(ledger, self.policy, out).erase()
         ledger.forget()
         self._touched.pop(ledger.subject, None)

@@ -82,6 +82,13 @@ def evaluate(ledger: Ledger, policy: Policy, at: int, scope: Scope, out: Output)
     _Evaluation(ledger, policy, view, change, scope).run(standing)
 
 
+def end_all(ledger: Ledger, policy: Policy, at: int, why: str, out: Output) -> None:
+    """Resolve every alert of a patient that stands, whatever the rules say."""
+    change = Change(ledger, policy, at, out)
+    for name in [name for name, alert in ledger.head.alerts.items() if alert.stands]:
+        change.resolved(name, why, ledger.today - 1)
+
+
 class _Evaluation:
     """One evaluation of one patient."""
 

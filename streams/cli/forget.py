@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from streams.forget.request import Forgotten
 
 FILE = Path(".rtm/forgotten.jsonl")
+_FOR_EVER = "keeps its records for ever, unless its retention.ms is set: to no less than RTM_RETENTION_DAYS"
 
 
 @click.command()
@@ -80,4 +81,4 @@ def _told(done: Forgotten) -> Iterator[str]:
     if done.file is not None:
         yield f"give {done.file} to every later replay; files of events keep what they hold: remove it there"
     for kept in done.kept:
-        yield f"{kept.topic} drops its records of the patient by {kept.until}" if kept.until else f"{kept.topic} keeps its records for ever"
+        yield f"{kept.topic} drops its records of the patient by {kept.until}" if kept.until else f"{kept.topic} {_FOR_EVER}"

@@ -29,6 +29,7 @@ def test_nothing_of_a_forgotten_patient_stays_and_nothing_more_is_taken() -> Non
     erased = fold(processor, [forgotten], 100)
     later = fold(processor, [done(6)], 200)
 
+    assert [(x.transition, x.row["reason"].endswith("; the patient was erased")) for x in erased.transitions] == [("resolved", True)]
     rows = {}
     assert erased.rows[-1].values == {
         "patient_id": "p", "request_id": "r", "revision": revision(1, 100), "issued_at": format_instant(at(6)),
