@@ -60,7 +60,7 @@ class Desk:
         self._due: set[str] = set()
         self._waiting: dict[str, None] = {}
         self._sent_at: dict[Reader, list[int]] = defaultdict(list)
-        self._before: dict[tuple[str, int], list[Told]] = defaultdict(list)
+        self._before: dict[tuple[str, int], list[tuple[int, Told]]] = defaultdict(list)
         self._unsent: list[Unsent] = []
         self._release_at: int | None = None
         self.change_routes(routes, one_alert_each)
@@ -86,7 +86,7 @@ class Desk:
             course = Course(
                 change.alert_id, row["clinic_id"], row["severity"], row["therapist_id"], change.transition, change.at, "open", change.at
             )
-            course.told = self._before.pop((change.alert_id, change.at), [])
+            course.told = [told for _, told in self._before.pop((change.alert_id, change.at), [])]
             tried, sinces = (known.tried, known.sinces) if known else (defaultdict(int), [])
             if known is not None and known.course.status not in OVER:
                 course.former = known.course.former + known.course.told
@@ -120,7 +120,7 @@ class Desk:
                     known.course.former.append(told)
                     continue
             if part.offset >= unread[part.partition]:
-                self._before[part.alert_id, part.since].append(told)
+                self._before[part.alert_id, part.since].append((part.partition, told))
         self._count(plan)
 
     def ended(self, plan: Plan, outcome: Outcome, attempts: int) -> None:
@@ -141,6 +141,8 @@ class Desk:
         """Another dispatcher has this partition of rtm.alerts.v1 now."""
         self.known = {name: each for name, each in self.known.items() if each.change.partition != partition}
         self._waiting = {name: None for name in self._waiting if name in self.known}
+        kept = {key: [each for each in told if each[0] != partition] for key, told in self._before.items()}
+        self._before = defaultdict(list, {key: told for key, told in kept.items() if told})
 
     # -- what goes out -----------------------------------------------------------------------------------------------------------------
 
@@ -226,7 +228,9 @@ class Desk:
     def _count(self, plan: Plan) -> None:
         part = plan.parts[0]
         instants = self._sent_at[part.clinic, part.person or plan.endpoint]
-        instants.insert(bisect_right(instants, plan.planned_at), plan.planned_at)
+        place = bisect_right(instants, plan.planned_at)
+        if place == 0 or instants[place - 1] != plan.planned_at:
+            instants.insert(place, plan.planned_at)
 
     def _part(self, known: Known, send: Send) -> Part:
         course, change, row = known.course, known.change, known.change.row

@@ -183,6 +183,18 @@ def test_by_the_logs_clock_an_alerts_time_is_that_of_its_newest_change():
     assert desk.plans(NOON + 301 * DAY * SECOND) == []
 
 
+def test_a_partition_that_goes_and_comes_back_brings_what_another_dispatcher_did():
+    desk = Desk(clinic(bundle_s=0), DAY)
+    (plan,) = desk.take(change("a1"), NOON)
+    for outcome in ("planned", "delivered"):
+        desk.forget(0)
+        desk.recall(plan, outcome, 1, {0: 0})
+    assert desk.take(change("a1"), NOON + MINUTE) == []
+    assert [told.outcome for told in desk.known["a1"].course.told] == ["delivered"]
+    (second,) = desk.plans(NOON + 30 * MINUTE)
+    assert second.endpoint == "anna"
+
+
 # -- killed anywhere -------------------------------------------------------------------------------------------------------------------
 
 LOG = [
