@@ -21,23 +21,23 @@ from kafka import ConsumerRebalanceListener, KafkaConsumer, OffsetAndMetadata, T
 from kafka.errors import CommitFailedError
 from kafka.errors import KafkaError as ClientError
 
-from schemas.instants import SECOND, parse_instant
+from schemas.instants import SECOND
 from schemas.topics import ALERTS, DEAD_LETTERS, DELIVERIES, EVENTS
+from streams.dispatch.book import Book
 from streams.dispatch.deadlines import Deadlines
 from streams.dispatch.desk import Desk
 from streams.dispatch.kinds import ONE_ALERT_EACH
 from streams.dispatch.lane import Delivery
 from streams.dispatch.lanes import Lanes
-from streams.dispatch.records import TELLS, Part, Plan, Tried, delivery_records, plan_record, read_change, told_fact, told_record
+from streams.dispatch.records import Part, Plan, Tried, read_change
 from streams.dispatch.recovery import read_past
 from streams.dispatch.routes import RoutesError
 from streams.dispatch.services import Services
 from streams.kafka.jars import KafkaError
-from streams.kafka.outgoing import Outgoing, dead_letter_record
 from streams.kafka.security import client_arguments
 from streams.kafka.subscribing import subscribe
 from streams.kafka.writing import Writer, topics_there
-from streams.telemetry import health, metrics
+from streams.telemetry import health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -80,7 +80,6 @@ class Dispatcher:
         self._failures: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
         self._gained: set[int] = set()
         self._read_to: dict[int, int] = {}
-        self._lock = threading.Lock()
         self._ready = False
         self._assigned = False
         self._mine: frozenset[int] = frozenset()
@@ -95,6 +94,7 @@ class Dispatcher:
         self._partitions = {name: topic.partitions for name, topic in topics.items()}
         with ExitStack() as stack:
             self._writer = stack.enter_context(Writer(settings.kafka, "rtm-dispatch"))
+            self._book = Book(settings, self._writer, self._partitions, self.counts)
             deadlines = stack.enter_context(Deadlines())
             try:
                 self._lanes = Lanes(settings, deadlines, self._failures.put, self._say)
@@ -191,9 +191,9 @@ class Dispatcher:
         missing = [part for part in plan.parts if _unfinished(past.rows.get((plan.webhook_id, plan.endpoint, part.alert_id)))]
         if missing:
             rest = Plan(plan.webhook_id, plan.endpoint, plan.planned_at, tuple(missing))
-            self._writer.write_all(delivery_records(rest, tried, self._settings.generation, self._partitions[DELIVERIES.name]))
+            self._book.rows(rest, tried)
         if tried.outcome == "delivered" and (missing or newest - tried.sent_at <= TELL_AGAIN_S * SECOND):
-            self._tell(plan, tried)
+            self._book.told(plan, tried)
 
     # -- a step ------------------------------------------------------------------------------------------------------------------------
 
@@ -251,16 +251,14 @@ class Dispatcher:
         try:
             change = read_change(record.value, record.headers, record.partition, record.offset)
         except ValueError as error:
-            self._bury(record, str(error))
+            self._book.bury(record, str(error))
             return []
         return self._desk.take(change, now)
 
     def _carry_out(self, plans: list[Plan]) -> None:
         """Put the plans down, then commit what they follow from, then send."""
-        for plan in plans:
-            self._writer.send(plan_record(plan, self._partitions[DELIVERIES.name]))
         if plans:
-            self._writer.flush()
+            self._book.plans(plans)
         self._commit()
         for plan in plans:
             self._submit(plan, 0)
@@ -291,40 +289,19 @@ class Dispatcher:
     # -- what is put down ----------------------------------------------------------------------------------------------------------------
 
     def _put_down(self, plan: Plan, tried: Tried) -> None:
-        """The rows of an attempt, and behind them, where somebody was told, the facts; all acknowledged. From any thread."""
-        self._writer.write_all(delivery_records(plan, tried, self._settings.generation, self._partitions[DELIVERIES.name]))
-        if tried.outcome == "delivered":
-            self._tell(plan, tried)
-        with self._lock:
-            self.counts[tried.outcome] += 1
-        metrics.count("rtm_deliveries_total", outcome=tried.outcome)
-        if tried.attempt:
-            metrics.observe("rtm_delivery_seconds", tried.latency_ms / 1000)
+        """What became of an attempt, for the log and for the desk. From any thread."""
+        self._book.attempt(plan, tried)
         if tried.outcome != "failed":
             self._ended.put((plan, tried))
 
     def _put_aside(self, unsent: list[Unsent]) -> None:
         """What is not sent at all stands in alert_deliveries with the reason; of an alert that reaches nobody operations hear."""
         for each in unsent:
-            tried = Tried(0, each.outcome, each.plan.planned_at)
-            self._writer.write_all(delivery_records(each.plan, tried, self._settings.generation, self._partitions[DELIVERIES.name]))
-            self.counts[each.outcome] += 1
+            self._book.attempt(each.plan, Tried(0, each.outcome, each.plan.planned_at))
             if each.outcome == "nobody":
                 part = each.plan.parts[0]
                 place = f"{ALERTS.name}, partition {part.partition}, offset {part.offset}"
                 self._lanes.tell_operations("nobody", f"an alert reaches nobody, no endpoint in the routes takes it ({place})")
-
-    def _tell(self, plan: Plan, tried: Tried) -> None:
-        facts = [told_fact(part, plan.endpoint, self._told_at(part, tried)) for part in plan.parts if part.transition in TELLS]
-        self._writer.write_all([told_record(fact, self._partitions[EVENTS.name]) for fact in facts])
-
-    def _told_at(self, part: Part, tried: Tried) -> int:
-        return max(part.at, parse_instant(part.issued_at)) if self._settings.clock == "log" else tried.sent_at
-
-    def _bury(self, record: Any, error: str) -> None:
-        original = Outgoing(record.topic, record.partition, record.key, record.value, list(record.headers))
-        partitions = self._partitions[DEAD_LETTERS.name]
-        self._writer.write(dead_letter_record(original, record.offset, "invalid", error, "", time.time_ns(), partitions))
 
     def _commit(self) -> None:
         """Commit what is read and planned. After a rebalance it may be refused: then whoever has the partition now reads it again."""
