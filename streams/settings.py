@@ -11,8 +11,10 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from processors.packs.alerts import RuleBook
 from processors.policy import Policy
 from schemas.topics import PARTITIONS
+from streams.alert_rules import RulesError, read_rules
 from streams.kafka.jars import default_jars
 
 MEBIBYTE = 1 << 20
@@ -55,6 +57,7 @@ class Settings(BaseSettings):
     session_hold: Annotated[PositiveInt, Field(description="how long a closed session's chunks are held for late ones, s")] = 48 * 3600
     live_interaction_per_code: Annotated[bool, Field(description="bill one live interaction per management code, not per month")] = False
     lenient_data_days: Annotated[bool, Field(description="count days with a check-in alone for the codes of a period")] = False
+    alert_rules: Annotated[Path | None, Field(description="a clinic's own alert rules, TOML or JSON: docs/alerts.md")] = None
     kafka: Annotated[str, Field(description="where Kafka answers, host:port, several by commas")] = "127.0.0.1:9092"
     kafka_security_protocol: Annotated[
         Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], Field(description="how that Kafka is spoken to")
@@ -123,7 +126,14 @@ class Settings(BaseSettings):
             session_hold_s=self.session_hold,
             live_interaction_per_code=self.live_interaction_per_code,
             lenient_data_days=self.lenient_data_days,
+            alert_rules=self._rules(),
         )
+
+    def _rules(self) -> RuleBook:
+        try:
+            return read_rules(self.alert_rules)
+        except RulesError as error:
+            raise SettingsError(f"RTM_ALERT_RULES: {error}") from None
 
 
 def secret_of(settings: Settings, name: str) -> str:

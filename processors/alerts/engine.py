@@ -184,7 +184,7 @@ class _Evaluation:
     def _may_open(self, rule: InForce, finding: Finding, level: int) -> bool:
         """Whether nothing holds an alert back: another that says enough, or the cool-down of one that has ended."""
         alerts = self.ledger.head.alerts
-        if any(x.stands and x.rule in rule.rule.yields_to for x in alerts.values()):
+        if any(x.rule in rule.rule.yields_to and (x.stands or self._closed_lately(x, rule)) for x in alerts.values()):
             return False
         name = lifecycle.name_of(self.ledger.subject, self.view.episode, rule, finding)
         for known, alert in alerts.items():
@@ -194,3 +194,7 @@ class _Evaluation:
             if not undone and self.view.last_over - alert.ended < rule.rule.cool_down_days:
                 return False
         return True
+
+    def _closed_lately(self, alert: OpenAlert, rule: InForce) -> bool:
+        """Whether staff ended an alert by hand so lately that a rule which yields to it says nothing new."""
+        return alert.closed and alert.ended is not None and self.view.last_over - alert.ended < rule.rule.cool_down_days

@@ -180,8 +180,9 @@ class AlertRule(Model):
     """One rule: when it opens (condition and levels), how it goes quiet, and how sure its source is.
 
     `cool_down_days`: so many days must be over after it ended before it opens on new grounds; a higher level doesn't wait. `expires_days`:
-    so long after it opened an alert that nothing has ended is over. `snooze_h`: how long it is quiet when a snooze names no end.
-    `yields_to`: it doesn't open while one of those rules' alerts stands.
+    so long after it last held an alert that nothing has ended is over. `snooze_h`: how long it is quiet when a snooze names no end.
+    `yields_to`: it doesn't open while one of those rules' alerts stands, nor within
+    its cool-down after staff closed one.
     """
 
     rule: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]

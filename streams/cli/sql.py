@@ -55,7 +55,7 @@ def sql(statement: str, warehouse: str, form: str | None, limit: int | None, par
         raise click.ClickException(str(error)) from None
     shown = result.rows[:most]
     if form == "json":
-        _write_json(result, shown)
+        write_json(result, shown)
     elif form == "csv":
         _write_csv(result, shown)
     else:
@@ -85,7 +85,8 @@ def _pair(parameter: str) -> tuple[str, str]:
     return name, value
 
 
-def _write_json(result: Result, rows: Iterable[tuple[Any, ...]]) -> None:
+def write_json(result: Result, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Rows on standard output, one JSON object a line, values by column name."""
     stream = click.get_binary_stream("stdout")
     for row in rows:
         stream.write(orjson.dumps(dict(zip(result.columns, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE))

@@ -64,7 +64,8 @@ def _fact(kind: str, name: str, at: int, data: dict[str, Any], recorded: int | N
 
 
 def _course(today: datetime) -> list[Fact]:
-    """Enrolled five days ago with a plan for every day; one day missed, the next ones not heard of."""
+    """Enrolled five days ago with a plan for every day; one day missed, the next ones not heard of. The plan comes last: before it no rule
+    speaks, so that the days read so far don't look like silence."""
     begins = (today - timedelta(days=5)).date().isoformat()
     enrolled = {
         "episode_id": f"{PATIENT}-knee",
@@ -79,8 +80,8 @@ def _course(today: datetime) -> list[Fact]:
     plan = {"plan_id": "knee", "version": 1, "effective_from": begins, "exercises": [exercise]}
     return [
         _fact("patient.enrolled", "enrolled", _instant(today, 6), enrolled),
-        _fact("plan.prescribed", "plan", _instant(today, 6), plan),
         _checkin(today, MISSED_DAYS_AGO),
+        _fact("plan.prescribed", "plan", _instant(today, 6), plan),
     ]
 
 

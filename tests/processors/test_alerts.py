@@ -417,17 +417,18 @@ OUTCOMES: dict[str, Story] = {
 }
 
 MEDICATION: dict[str, Story] = {
-    "less than four doses in five over a week with reports open": (
-        [enrolled(), plan(**DRUG), *[dose(d, taken=d not in {3, 5}) for d in range(1, 8)]],
-        at(8, 6),
-        ["opened 01-08T05:00 warning"],
+    "less than four doses in five on ten days with reports open": (
+        [enrolled(), plan(**DRUG), *[dose(d, taken=d not in {3, 5, 7}) for d in range(1, 11)]],
+        at(11, 6),
+        ["opened 01-11T05:00 warning"],
     ),
-    "six of seven don't": ([enrolled(), plan(**DRUG), *[dose(d, taken=d != 3) for d in range(1, 8)]], at(8, 6), []),
+    "four in five don't": ([enrolled(), plan(**DRUG), *[dose(d, taken=d not in {3, 5}) for d in range(1, 11)]], at(11, 6), []),
+    "nine days with reports are too few": ([enrolled(), plan(**DRUG), *[dose(d, taken=False) for d in range(1, 10)]], at(14, 6), []),
     "days without a report are not missed doses": ([enrolled(), plan(**DRUG), *quiet(1, 14)], at(15, 6), []),
     "taken again ends it": (
-        [enrolled(), plan(**DRUG), *[dose(d, taken=d not in {3, 5}) for d in range(1, 15)]],
-        at(15, 6),
-        ["opened 01-08T05:00 warning", "resolved 01-15T05:00"],
+        [enrolled(), plan(**DRUG), *[dose(d, taken=d not in {3, 5, 7}) for d in range(1, 18)]],
+        at(18, 6),
+        ["opened 01-11T05:00 warning", "resolved 01-18T05:00"],
     ),
 }
 
@@ -529,8 +530,8 @@ def test_a_second_streak_has_an_id_of_its_own() -> None:
 
 def test_two_medications_are_two_alerts() -> None:
     drugs = {"medications": [{"medication_id": name, "doses_per_day": 1} for name in ("a", "b")]}
-    facts: Facts = [enrolled(), plan(**drugs), *[dose(d, taken=False, drug=x) for d in range(1, 8) for x in ("a", "b")]]
-    told_of = Log(facts, at(8, 6)).transitions("medication_missed")
+    facts: Facts = [enrolled(), plan(**drugs), *[dose(d, taken=False, drug=x) for d in range(1, 11) for x in ("a", "b")]]
+    told_of = Log(facts, at(11, 6)).transitions("medication_missed")
     assert [x.transition for x in told_of] == ["opened", "opened"]
     assert len({x.alert_id for x in told_of}) == 2
 

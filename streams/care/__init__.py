@@ -1,0 +1,1 @@
+"""What staff do with alerts from the command line: list them, acknowledge, snooze, close."""
