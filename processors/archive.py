@@ -31,7 +31,7 @@ from processors.entries import (
 )
 from processors.episodes import Timeline
 from processors.index import Index, report_key, session_key
-from processors.plans import PlanBook
+from processors.plans import DayPlan, PlanBook
 from processors.shelf import Shelf, unpack, version_of
 from processors.store import StateStore
 from processors.summary import DaySummary, aged, summarise
@@ -99,8 +99,8 @@ class Archive:
         self.head = Head() if blob is None else unpack(blob, Head)
         self._weeks = Weeks(store, name)
         self._index = Index(store, name, self.head.known)
-        self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip, tight=True)
-        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued, tight=True)
+        self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip)
+        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued)
         self._timeline: Timeline | None = None
         self._plans: PlanBook | None = None
         self._retracted: set[tuple[str, str]] | None = None
@@ -110,6 +110,7 @@ class Archive:
         self._counted: dict[int, list[Dated]] = {}
         self._chains: dict[int, range] = {}
         self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
+        self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
         self._quiet_until = 0  # before this instant the time alone changes nothing
         self.changed = False
         if blob is not None and version_of(blob) < INDEX_SINCE:

@@ -20,7 +20,6 @@ KINDS: dict[str, type[Heard]] = {
 AT = Heard.__struct_fields__.index("at")
 NAME = Heard.__struct_fields__.index("id")
 UNITS = (1_000_000_000, 1_000_000, 1_000)
-UUID_PARTS = (0, 8, 12, 16, 20, 32)
 
 
 def _instant_columns(kind: type[Heard]) -> list[int]:
@@ -77,7 +76,7 @@ def _long(names: bytes | Sequence[str]) -> list[str]:
         return list(names)
     digits = names.hex()
     uuids = [digits[at : at + 32] for at in range(0, len(digits), 32)]
-    return ["-".join(x[a:b] for a, b in itertools.pairwise(UUID_PARTS)) for x in uuids]
+    return [f"{x[:8]}-{x[8:12]}-{x[12:16]}-{x[16:20]}-{x[20:]}" for x in uuids]
 
 
 def from_columns(columns: Columns) -> list[Dated]:
@@ -87,10 +86,7 @@ def from_columns(columns: Columns) -> list[Dated]:
 
 
 def _unpacked(tag: str, unit: int, columns: list[Any]) -> Iterable[tuple[Any, ...]]:
-    at, instant = [], 0
-    for step in columns[AT]:
-        instant += step * unit
-        at.append(instant)
+    at = [step * unit for step in itertools.accumulate(columns[AT])]
     columns[AT], columns[NAME] = at, _long(columns[NAME])
     for number in INSTANTS[tag]:
         columns[number] = [None if x is None else x * unit + y for x, y in zip(columns[number], at, strict=True)]

@@ -5,11 +5,12 @@ From the ledger's entries to `DayFacts`; contract, "The same session sensed and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Protocol
 
-from processors.entries import Dated, Exercise, Rep, Session
+from processors.entries import Activity, Dated, Exercise, Rep, Session
 from schemas.instants import SECOND
 
 NEAR = 30 * 60 * SECOND
@@ -69,6 +70,29 @@ class DayFacts:
     def heard(self) -> bool:
         """Whether anything came from the patient."""
         return bool(self.entries) or bool(self.sensed)
+
+    @property
+    def activities(self) -> list[Activity]:
+        """The summaries of activity."""
+        return [entry for entry in self.entries if type(entry) is Activity]
+
+    def same_sessions(self, other: DayFacts) -> bool:
+        """Whether the sessions and repetitions are made of the very same entries as in `other`, the facts of the day some time ago."""
+        return _identical(
+            [part for x in self.sessions for part in (x.sensed, x.report)], [part for x in other.sessions for part in (x.sensed, x.report)]
+        ) and _identical(self.reps, other.reps)
+
+    def same_adherence(self, other: DayFacts) -> bool:
+        """Whether nothing differs from `other` that adherence depends on, the plan aside."""
+        return self.over == other.over and self.heard == other.heard and self.same_sessions(other)
+
+    def same_activities(self, other: DayFacts) -> bool:
+        """Whether the summaries of activity are the very same entries as in `other`."""
+        return _identical(self.activities, other.activities)
+
+
+def _identical(some: Sequence[object], others: Sequence[object]) -> bool:
+    return len(some) == len(others) and all(map(is_, some, others))
 
 
 class Source(Protocol):

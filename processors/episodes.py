@@ -12,20 +12,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from processors.calendar import day_start, local_day, over_at
+from processors.calendar import GRACE, day_start, local_day, over_at
 from processors.entries import Discharged, Enrolled
 
 FOREVER = 1 << 40
+NEVER = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """An episode of care. `first` to `last` (inclusive) are its days; none when `last` < `first`."""
+    """An episode of care. `first` to `last` (inclusive) are its days; none when `last` < `first`. `succeeded` (ns) is when the date of a
+    later episode begins, in that one's zone: from then on no date of this one goes on."""
 
     enrolled: Enrolled
     discharged: Discharged | None
     first: int
     last: int
+    succeeded: int = NEVER
 
     @property
     def id(self) -> str:
@@ -34,7 +37,7 @@ class Episode:
 
     def over_at(self, day: int) -> int:
         """The instant from which one of its days is over."""
-        return over_at(self.enrolled.zone, day)
+        return min(over_at(self.enrolled.zone, day), self.succeeded + GRACE)
 
 
 @lru_cache(4096)
@@ -56,10 +59,12 @@ class Timeline:
             ended[discharge.episode_id] = discharge
         ordered = sorted(standing.values(), key=lambda x: (x.start, x.age))
         self.episodes: list[Episode] = []
-        for i, entry in enumerate(ordered):
+        succeeded, before = NEVER, FOREVER
+        for entry in reversed(ordered):
             end = ended.get(entry.episode_id)
-            last = min(end.day if end else FOREVER, ordered[i + 1].start - 1 if i + 1 < len(ordered) else FOREVER)
-            self.episodes.append(Episode(entry, end, entry.start, last))
+            self.episodes.insert(0, Episode(entry, end, entry.start, min(end.day if end else FOREVER, before), succeeded))
+            succeeded, before = min(succeeded, day_start(entry.zone, entry.start)), entry.start - 1
+        self._successions = sorted({x.succeeded + GRACE for x in self.episodes if x.succeeded != NEVER})
         self._starts = [episode.first for episode in self.episodes]
         self._zones = tuple(sorted({x.enrolled.zone for x in self.episodes}))
         self._only_zone = self._zones[0] if len(self._zones) == 1 else None
@@ -101,4 +106,5 @@ class Timeline:
 
     def next_change(self, now: int) -> int:
         """The first instant after `now` at which a local date begins or a day is over."""
-        return _next_change(self._zones, self.day_of(now), now)
+        change = _next_change(self._zones, self.day_of(now), now)
+        return min([change, *(x for x in self._successions if x > now)])

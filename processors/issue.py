@@ -58,7 +58,7 @@ class Issue:
         self._heard_changed = False
         head = ledger.head
         issued_at = format_instant(max(head.now, head.newest_recorded))
-        self._bookkeeping = {"revision": revision(policy.generation, head.position), "issued_at": issued_at}
+        self._bookkeeping = {"patient_id": ledger.subject, "revision": revision(policy.generation, head.position), "issued_at": issued_at}
 
     def run(self) -> None:
         """Issue what is stale."""
@@ -170,6 +170,7 @@ class Issue:
     def _refresh(self, day: int, episode: Episode | None) -> DaySummary | None:
         ledger = self.ledger
         if episode is None:
+            ledger.shown.pop(day, None)
             strip = ledger.strips.get(day // 7)
             if strip is not None and day in strip.days:
                 ledger.strips.edit(day // 7).days.pop(day)
@@ -181,10 +182,15 @@ class Issue:
         ledger.head.strips.add(day // 7)
         ledger.strips.edit(day // 7).days[day] = summary
         clinic, recorded = episode.enrolled.clinic_id, max(summary.recorded, plan.recorded, episode.enrolled.recorded)
-        self._cell(day, "sessions", sessions.session_rows(facts), clinic, recorded)
-        self._cell(day, "reps", sessions.rep_rows(facts), clinic, recorded)
-        self._cell(day, "adherence_daily", adherence.daily_rows(facts, plan, summary), clinic, recorded)
-        self._cell(day, "activity_daily", activity.rows(facts), clinic, recorded)
+        shown, shown_plan = ledger.shown.get(day, (None, None))
+        ledger.shown[day] = (facts, plan)
+        if shown is None or not facts.same_sessions(shown):
+            self._cell(day, "sessions", sessions.session_rows(facts), clinic, recorded)
+            self._cell(day, "reps", sessions.rep_rows(facts), clinic, recorded)
+        if shown is None or plan is not shown_plan or not facts.same_adherence(shown):
+            self._cell(day, "adherence_daily", adherence.daily_rows(facts, plan, summary), clinic, recorded)
+        if shown is None or not facts.same_activities(shown):
+            self._cell(day, "activity_daily", activity.rows(facts), clinic, recorded)
         return summary
 
     def _rom_rows(self, day: int, episode: Episode) -> Rows:
@@ -365,8 +371,10 @@ class Issue:
             self._row("event_marks", values, deleted=0)
 
     def _row(self, table: str, values: dict[str, Any], *, deleted: int) -> None:
-        subject = self.ledger.subject
-        self.out.rows.append(Row(table, subject, {"patient_id": subject, **values, **self._bookkeeping, "deleted": deleted}))
+        """Put a row out; `values` becomes its own."""
+        values |= self._bookkeeping
+        values["deleted"] = deleted
+        self.out.rows.append(Row(table, self.ledger.subject, values))
 
     def _emit(self) -> None:
         for (table, _), values in sorted(self._upserts.items()):

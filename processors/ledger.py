@@ -53,23 +53,26 @@ class Ledger(Archive):
     def _add_dated(self, entry: Dated, key: bytes, content: bytes) -> None:
         number = week_of(entry.at)
         self.take_key(key, content, number)
-        if isinstance(entry, Session | Rep):
-            if entry.session_id in self.head.lost_sessions:
+        before = set[int]()
+        if isinstance(entry, NAMING) and entry.session_id is not None:
+            if isinstance(entry, Session | Rep) and entry.session_id in self.head.lost_sessions:
                 entry.retracted = True
             elif isinstance(entry, Session) and entry.retracted:
                 self._lose_session(entry.session_id)
-        before = self._touched_by(entry) if self.names_known_session(entry) else set()
+            if self.names_known_session(entry):
+                before = self._touched_by(entry)
+            self._index_session(entry, number)
+            self._forget_standing(entry)
         self._weeks.append(number, entry)
         self.head.weeks.add(number)
         if self.timeline:
             day = self.timeline.day_of(entry.at)
-            self._counted.pop(day, None)
+            if day in self._counted and self._counts(entry):
+                self._counted[day].append(entry)
             if isinstance(entry, STARTING) and near_midnight(self, day, entry.at):
                 self._chains.clear()
             if number in self._by_day:
                 self._by_day[number].setdefault(day, []).append(entry)
-        self._index_session(entry, number)
-        self._forget_standing(entry)
         self._stale(before | self._touched_by(entry))
 
     def _index_session(self, entry: Dated, number: int) -> None:
@@ -124,6 +127,7 @@ class Ledger(Archive):
     def recount(self, *, redate: bool) -> None:
         """Forget everything derived: the plans, and with `redate` the timeline and every fact's date as well."""
         self.changed = True
+        self.shown.clear()
         self.head.stale.everything = True
         self._fresh.clear()
         self._plans = None
@@ -176,6 +180,10 @@ class Ledger(Archive):
         if now < self._quiet_until:
             head.now = now
             return
+        if self.timeline and head.today == self.timeline.day_of(now):
+            head.now = now
+            self._age(head.today)
+            return
         coming = self._coming(now) if self.timeline else []
         linked = {day for entry in coming for day in self._touched_by(entry)}
         head.now = now
@@ -190,9 +198,22 @@ class Ledger(Archive):
         linked |= {day for entry in coming for day in self._touched_by(entry)}
         last = min(head.today if head.today is not None else today, today)
         self._stale(linked | set(range(max(last + 1, today - LONG_SILENCE), today + 1)))
-        head.stale.days |= {day for day in range(max(last - 2, today - LONG_SILENCE), last + 1) if self._turned(day)}
+        for week in range(last // 7, today // 7):
+            self._close(week)
         head.today = today
-        self._quiet_until = self.timeline.next_change(now)
+        self._age(last)
+
+    def _age(self, last: int) -> None:
+        """Make stale what the time alone changed of the days up to `last`, and note until when nothing will change."""
+        head, today = self.head, self.today
+        head.stale.days |= {day for day in range(max(last - 2, today - LONG_SILENCE), last + 1) if self._turned(day)}
+        self._quiet_until = self.timeline.next_change(head.now)
+
+    def _close(self, week: int) -> None:
+        """Have the parts of a week that is over written anew: from now on they are compressed."""
+        for shelf in (self.strips, self.issued):
+            if week in self.head.strips and shelf.get(week) is not None:
+                shelf.edit(week)
 
     def _turned(self, day: int) -> bool:
         """Whether the time alone changes a day: it has begun, or it is over."""
@@ -257,8 +278,10 @@ class Ledger(Archive):
             return
         self.head.known = self._index.size
         self._store.put(self._head_key, pack(self.head))
-        for part in (self._weeks, self._index, self.strips, self.issued):
-            part.save()
+        self._weeks.save()
+        self._index.save()
+        self.strips.save(tight_before=self._this_week)
+        self.issued.save(tight_before=self._this_week)
         self.changed = False
         hot = week_of(self.head.now) - 1
         self._weeks.drop_before(hot)
@@ -266,6 +289,7 @@ class Ledger(Archive):
             del self._by_day[number]
         self._forget_days()
         self._index.cool()
+        self.shown = {day: shown for day, shown in self.shown.items() if day >= self._today - 1}
         self.strips.drop_before(self._this_week - 5)
         self.issued.drop_before(self._this_week - 1)
 
@@ -282,8 +306,14 @@ class Ledger(Archive):
             shelf.drop_before(ALL)
         self._by_day.clear()
         self._forget_days()
+        self.shown.clear()
         self._plans = None
 
     @property
     def _this_week(self) -> int:
-        return self.head.now // (DAY_SECONDS * SECOND) // 7
+        return self._today // 7
+
+    @property
+    def _today(self) -> int:
+        """The date of `now` in UTC."""
+        return self.head.now // (DAY_SECONDS * SECOND)

@@ -11,7 +11,6 @@ its own patient's work done first. So every patient sees the same facts and inst
 from __future__ import annotations
 
 import heapq
-import itertools
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -38,7 +37,7 @@ AHEAD = DAY_SECONDS * SECOND
 """How far a fact may lie after its recorded time."""
 LIVE = 4096
 """How many patients' ledgers stay in memory between checkpoints, their heads at least."""
-WARM = 512
+WARM = 1024
 """How many of them, those used last, keep the parts they have read."""
 HOUR = 3600 * SECOND
 
@@ -151,7 +150,9 @@ class PatientProcessor:
         self.policy = policy
         self._store = store
         self._calendar = Calendar(store)
-        self._live: OrderedDict[str, Ledger] = OrderedDict()
+        self._warm: OrderedDict[str, Ledger] = OrderedDict()
+        self._cold: OrderedDict[str, Ledger] = OrderedDict()
+        self._used: dict[str, Ledger] = {}
         self._touched: dict[str, Ledger] = {}
 
     @property
@@ -197,7 +198,7 @@ class PatientProcessor:
         self._catch_up(subject, out)
         ledger = self._touched.pop(subject)
         Issue(ledger, self.policy, out).run()
-        if len(self._live) > WARM:
+        if len(self._warm) > WARM:
             ledger.rest()
         return True
 
@@ -213,23 +214,30 @@ class PatientProcessor:
 
     def save(self) -> None:
         """Write what changed to the store, and keep only the patients used last in memory."""
-        for ledger in self._live.values():
+        for ledger in self._used.values():
             ledger.save()
+        self._used.clear()
         self._calendar.save()
-        for ledger in itertools.islice(self._live.values(), max(0, len(self._live) - WARM)):
+        self._cool(len(self._warm) - WARM)
+
+    def _cool(self, count: int) -> None:
+        """Drop what so many patients, those used longest ago, have read, and the patients who are too many even so."""
+        for _ in range(count):
+            subject, ledger = self._warm.popitem(last=False)
             ledger.cool()
-        while len(self._live) > LIVE:
-            subject, _ = next((s, x) for s, x in self._live.items())
-            if subject in self._touched:
-                break
-            del self._live[subject]
+            self._cold[subject] = ledger
+        while len(self._cold) > LIVE - WARM and next(iter(self._cold)) not in self._touched:
+            self._cold.popitem(last=False)
 
     def ledger(self, subject: str) -> Ledger:
         """A patient's ledger, from memory or the store."""
-        ledger = self._live.get(subject)
+        ledger = self._warm.get(subject)
         if ledger is None:
-            ledger = self._live[subject] = Ledger(subject, self._store)
-        self._live.move_to_end(subject)
+            ledger = self._cold.pop(subject) if subject in self._cold else Ledger(subject, self._store)
+            self._warm[subject] = ledger
+        else:
+            self._warm.move_to_end(subject)
+        self._used[subject] = ledger
         return ledger
 
     # -- time ---------------------------------------------------------------------------------------------------------------------
@@ -249,7 +257,7 @@ class PatientProcessor:
         """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due."""
         if not ledger.timeline:
             return None
-        began = day_start(ledger.timeline.episodes[0].enrolled.zone, ledger.timeline.episodes[0].first)
+        began = min(day_start(episode.enrolled.zone, episode.first) for episode in ledger.timeline.episodes)
         remembered = ledger.head.newest_recorded - self.policy.retention_days * DAY_SECONDS * SECOND
         due = ledger.timeline.next_change(max(ledger.head.now, began - 1, remembered))
         wakes = alerts.next_wake(ledger)

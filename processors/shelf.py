@@ -65,10 +65,10 @@ def unpack(blob: bytes, kind: type[T]) -> T:
 
 
 class Shelf(Generic[T]):
-    """Numbered parts under one key prefix; `tight`: compressed."""
+    """Numbered parts under one key prefix."""
 
-    def __init__(self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T], *, tight: bool = False) -> None:
-        self._store, self._prefix, self._kind, self._make, self._tight = store, prefix, kind, make, tight
+    def __init__(self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T]) -> None:
+        self._store, self._prefix, self._kind, self._make = store, prefix, kind, make
         self._parts: dict[int, T | None] = {}
         self._changed: set[int] = set()
 
@@ -91,10 +91,10 @@ class Shelf(Generic[T]):
         self._changed.add(number)
         return part
 
-    def save(self) -> None:
-        """Write what changed."""
+    def save(self, tight_before: int = 0) -> None:
+        """Write what changed; the parts with a lower number than `tight_before` compressed."""
         for number in sorted(self._changed):
-            self._store.put(self._key(number), pack(self._parts[number], tight=self._tight))
+            self._store.put(self._key(number), pack(self._parts[number], tight=number < tight_before))
         self._changed.clear()
 
     def drop_before(self, number: int) -> None:

@@ -7,6 +7,7 @@ of files (`schemas.structured`) and of Kafka (`schemas.kafka`) stand on either s
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
@@ -139,14 +140,18 @@ def _validated(event: dict[str, Any], kind: str) -> tuple[int, int, Data]:
     return said["time"], said["time"] if said["recordedtime"] is None else said["recordedtime"], said["data"]
 
 
-def _attributes(event: dict[str, Any], clinic: str | None) -> dict[str, str]:
+@lru_cache(1024)
+def _only_clinic(clinic: str | None) -> Mapping[str, str]:
+    """The attributes of an envelope that has no others, the same object for all of them."""
+    return _NOTHING if clinic is None else {"clinicid": clinic}
+
+
+def _attributes(event: dict[str, Any], clinic: str | None) -> Mapping[str, str]:
     """The attributes of an envelope beside its own, as text."""
-    attributes = {} if clinic is None else {"clinicid": clinic}
-    if not event.keys() <= _USUAL_FIELDS:
-        for name, value in event.items():
-            if name not in _OWN_FIELDS and value is not None:
-                attributes[name] = attribute_text(value)
-    return attributes
+    if event.keys() <= _USUAL_FIELDS:
+        return _only_clinic(clinic)
+    others = {name: attribute_text(value) for name, value in event.items() if name not in _OWN_FIELDS and value is not None}
+    return {**_only_clinic(clinic), **others}
 
 
 def make_fact(

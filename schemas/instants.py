@@ -90,6 +90,7 @@ def _minute_text(minutes: int) -> str:
     return f"{_date_text(days)}T{hour:02d}:{minute:02d}"
 
 
+@lru_cache(8192)
 def format_instant(instant: int) -> str:
     """RFC 3339 text in UTC, with nine decimals when the instant isn't a whole second.
 

@@ -73,7 +73,7 @@ def quick_way(model: type[e.CloudEvent]) -> Callable[[dict[str, Any]], Checked |
     fields = [(name, kind) if known[name].is_required() else (name, kind, known[name].default) for name, kind in plain.items()]
     said = msgspec.defstruct(data_model.__name__, fields, kw_only=True)
     envelope = msgspec.defstruct(model.__name__, [("data", said)], bases=(_Envelope,), kw_only=True)
-    instants = _instants(hints)
+    instants, names = _instants(hints), set(known)
 
     def check(event: dict[str, Any]) -> Checked | None:
         try:
@@ -86,16 +86,16 @@ def quick_way(model: type[e.CloudEvent]) -> Callable[[dict[str, Any]], Checked |
                     values[name] = parse_instant(values[name])
         except ValueError:  # msgspec's ValidationError is one
             return None
-        return time, recorded, _instance(data_model, values)
+        return time, recorded, _instance(data_model, values, names)
 
     return check
 
 
-def _instance(model: type[e.Data], values: dict[str, Any]) -> e.Data:
-    """What `model.model_construct(**values)` makes when `values` has every field, without its look at each."""
+def _instance(model: type[e.Data], values: dict[str, Any], names: set[str]) -> e.Data:
+    """What `model.model_construct(**values)` makes when `values` has every field, `names` are theirs, without its look at each."""
     made = model.__new__(model)
     object.__setattr__(made, "__dict__", values)
-    object.__setattr__(made, "__pydantic_fields_set__", set(values))
+    object.__setattr__(made, "__pydantic_fields_set__", names)
     object.__setattr__(made, "__pydantic_extra__", None)
     object.__setattr__(made, "__pydantic_private__", None)
     return made

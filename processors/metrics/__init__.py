@@ -7,6 +7,7 @@ its functions which days a day's facts can change.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -37,7 +38,8 @@ KEY_COLUMNS: dict[str, tuple[str, ...]] = {
 """The key of each table beside `patient_id` and, where it has one, `local_date`."""
 
 
-def key_text(*parts: object) -> str:
+@lru_cache(4096)
+def key_text(*parts: str | int) -> str:
     """One text for the columns of a key, those of `KEY_COLUMNS` in their order: a JSON array."""
     return orjson.dumps(parts).decode()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from processors.days import DayFacts
-from processors.entries import Activity
 from processors.metrics import Rows, key_text
 from schemas.instants import SECOND, format_day
 
@@ -11,10 +10,9 @@ from schemas.instants import SECOND, format_day
 def rows(facts: DayFacts) -> Rows:
     """The rows of `activity_daily` of a day: means weighted by duration, plain where all durations are 0."""
     found: dict[tuple[str, str], list[tuple[int, str, str, float, int]]] = {}
-    for entry in facts.entries:
-        if isinstance(entry, Activity):
-            for name, value in entry.values.items():
-                found.setdefault((entry.activity, name), []).append((*entry.age, value, max(0, entry.end - entry.at)))
+    for entry in facts.activities:
+        for name, value in entry.values.items():
+            found.setdefault((entry.activity, name), []).append((*entry.age, value, max(0, entry.end - entry.at)))
     made: Rows = {}
     for (kind, name), items in sorted(found.items()):
         items.sort()

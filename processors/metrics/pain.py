@@ -23,7 +23,7 @@ SUSTAINED = DAY_SECONDS * SECOND
 
 def baseline(summaries: Summaries, day: int, first: int) -> float | None:
     """The median of the daily maxima of the 14 days before, at least 3 with reports."""
-    maxima = [max(nrs for _, nrs in x.pains) for _, x in days_back(summaries, day - 1, REACH, first) if x.pains]
+    maxima = [max([nrs for _, nrs in x.pains]) for _, x in days_back(summaries, day - 1, REACH, first) if x.pains]
     return median(maxima) if len(maxima) >= LEAST_DAYS else None
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from streams.warehouse.connection import Warehouse
 
-YOUNG_OBJECTS = 50_000
+YOUNG_OBJECTS = 200_000
 """How many new objects start a search for cycles: state makes many that stay, and hardly a cycle."""
 NAMES_SHOWN = 5
 KIND_SHOWN = """
@@ -84,7 +84,7 @@ def replay(
             with (
                 SinkBeside(RowSink(warehouse, generation)) as sink,
                 _lanes(jobs, policy, temporary, names, max_record) as lanes,
-                _seldom_collecting(),
+                seldom_collecting(),
             ):
                 run = Run(
                     lanes=lanes,
@@ -124,7 +124,7 @@ def refuse_live(warehouse: Warehouse) -> None:
 
 
 @contextmanager
-def _seldom_collecting() -> Iterator[None]:
+def seldom_collecting() -> Iterator[None]:
     """Python's search for cycles takes a fifth of a replay's time at its usual threshold."""
     usual = gc.get_threshold()
     gc.set_threshold(YOUNG_OBJECTS, *usual[1:])

@@ -29,6 +29,10 @@ DAY = DAY_SECONDS * SECOND
 DAYS = 35
 LATE_DAYS = 34
 A_DAY = 30
+WARM_UP = 200
+AT_HAND = 64
+LIVED = BEGIN + DAYS * DAY + 7 * 3600 * SECOND
+"""The time at which the state is taken: a day has begun, the one before is over."""
 EXERCISES = ("bend", "raise", "stretch")
 FIRST = "2026-03-01"
 
@@ -154,7 +158,7 @@ def first_state() -> tuple[dict[bytes, bytes], int, int]:
             live.take(record)
             facts += 1
             size += len(record[0]) + len(record[1]) + sum(len(name) + len(value) for name, value in record[2])
-    live.tick(BEGIN + DAYS * DAY)
+    live.tick(LIVED)
     return {key: value for key, value in store.own.items() if value is not None}, facts, size
 
 
@@ -169,18 +173,23 @@ class Course:
     loads_us: float
 
 
-def run(shared: dict[bytes, bytes], patients: int, facts: int, late: int) -> Course:
-    """Facts of 64 patients in turn, among so many."""
+def run(shared: dict[bytes, bytes], patients: int, facts: int, late: int, *, at_hand: bool = True) -> Course:
+    """Facts of patients drawn by chance among so many: of 64 who are at hand, or of all, so that most are read from the store first."""
     store = Store(shared, name_of(0).encode())
     live, chosen = Live(store), random.Random(1)
-    names = [name_of(chosen.randrange(patients)) for _ in range(64)]
-    people = {name: Patient(name, number + 1) for number, name in enumerate(names)}
-    begin = BEGIN + DAYS * DAY + 8 * 3600 * SECOND
-    live.tick(begin - 3600 * SECOND)
-    for warm, name in enumerate(names):
-        live.take(people[name].fact(1 + warm % 29, begin + warm * SECOND))
-    times = [begin + (100 + number * 20) * SECOND for number in range(facts)]
-    records = [people[names[n % len(names)]].fact(n * 7 % A_DAY, at - late, late) for n, at in enumerate(times)]
+    begin = LIVED + 3600 * SECOND
+    live.tick(begin)
+    names = [name_of(chosen.randrange(patients)) for _ in range(AT_HAND if at_hand else 2 * (WARM_UP + facts))]
+    people: dict[str, Patient] = {}
+
+    def drawn(number: int) -> KafkaRecord:
+        name = chosen.choice(names)
+        patient = people.setdefault(name, Patient(name, len(people) + 1))
+        return patient.fact(number * 7 % A_DAY, begin + number * 20 * SECOND - late, late)
+
+    for number in range(WARM_UP):
+        live.take(drawn(number))
+    records = [drawn(WARM_UP + number) for number in range(facts)]
     clock, written, rows = [], [], 0
     cpu = time.thread_time()
     for record in records:
@@ -216,8 +225,8 @@ def main() -> None:
     )
     for patients in options.patients:
         medians = {}
-        for name, late in (("live", 0), ("late", LATE_DAYS * DAY)):
-            course = run(shared, patients, options.facts, late)
+        for name, late in (("live", 0), ("late", LATE_DAYS * DAY), ("cold", 0)):
+            course = run(shared, patients, options.facts, late, at_hand=name != "cold")
             medians[name] = statistics.median(course.clock_us)
             about = {"patients": patients, "facts": options.facts, "rows_a_fact": round(course.rows / options.facts, 1)}
             loads = {"what": "orjson.loads of its value", "value": round(course.loads_us, 2), "unit": "us"}

@@ -1,8 +1,9 @@
 """How fast files are replayed, where the time goes, and whether memory grows with their length: 1,000 patients, 30 days of reports,
-through to the tables; memory at 90 days too.
+through to the tables; 90 days too. And how fast they are folded without a warehouse: the rows are made and encoded, and thrown away.
 
-One JSON object a figure. Beside the replay runs, in the same process, a reference: `orjson.loads` over the same lines. Each length is
-replayed in a process of its own. `--quick` takes a quarter of the patients, so that all ends within two minutes.
+One JSON object a figure. Beside the replay runs, in the same process, a reference: `orjson.loads` over the same lines. Each run is a
+process of its own; shares come from a run in which each stage is timed, the speed without a warehouse from one in which none is.
+`--quick` takes a quarter of the patients, so that all ends within two minutes.
 
     python tests/bench/replay.py [--patients 1000] [--days 30] [--quick]
 """
@@ -167,8 +168,82 @@ def measure(path: Path) -> dict[str, Any]:
     }
 
 
+class Nowhere:
+    """A sink that forgets the encoded rows."""
+
+    def add(self, _encoded: object) -> None:
+        """Take rows."""
+
+    def flush(self) -> None:
+        """All is where it belongs."""
+
+
+def fold(path: Path, folder: Path) -> Any:
+    """Replay one file without a warehouse: read, check, fold, rows of all tables, encoded. The summary."""
+    from processors.policy import Policy
+    from streams.progress import Silent
+    from streams.replay.files import seldom_collecting
+    from streams.replay.lanes import OneLane
+    from streams.replay.reading import Reading
+    from streams.replay.run import Run
+    from streams.replay.sorting import Sorter
+    from streams.replay.summary import Summary
+
+    policy, names, most = Policy(tick_s=TICK_S), [str(path)], 8 << 20
+    with Reading([path], folder) as reading, OneLane(policy, folder, names, most) as lanes, seldom_collecting():
+        reading.survey()
+        summary = Summary(files=names, generation=policy.generation, lines=reading.lines)
+        run = Run(
+            lanes=lanes,
+            sink=Nowhere(),  # type: ignore[arg-type]
+            summary=summary,
+            names=names,
+            policy=policy,
+            as_of=None,
+            machine_clock=time.time_ns(),
+            max_record=most,
+            waiting=Sorter(folder / "waiting"),
+            progress=Silent(),
+        )
+        for entry in reading.entries():
+            run.read(entry)
+        run.end()
+    return summary
+
+
+def measure_fold(path: Path, *, stages: bool) -> dict[str, Any]:
+    """Fold one file in this process: facts a second of CPU, the reference's, with `stages` the shares; peak memory."""
+    import streams.replay.files  # noqa: F401 - what it loads is no part of the time
+
+    watched = watch_stages() if stages else Stages()
+    with tempfile.TemporaryDirectory(prefix="rtm-bench-") as folder:
+        began = time.process_time()
+        summary = fold(path, Path(folder))
+        taken = time.process_time() - began
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.process_time()
+    with path.open("rb") as file:
+        lines = sum(orjson.loads(line) is not None for line in file)
+    reference = lines / (time.process_time() - began)
+    assert summary.applied == lines
+    return {
+        "facts": lines,
+        "facts_per_cpu_s": lines / taken,
+        "reference": reference,
+        "shares": shares(watched, taken) if stages else {},
+        "peak_mb": peak_mb,
+        "rows": summary.rows.total(),
+    }
+
+
 def figure(name: str, value: float, unit: str, **beside: object) -> None:
     print(orjson.dumps({"figure": name, "value": round(value, 2), "unit": unit, **beside}).decode(), flush=True)
+
+
+def apart(path: Path, what: str) -> dict[str, Any]:
+    """One measurement, in a process of its own."""
+    command = [sys.executable, __file__, "--measure", path, "--what", what]
+    return orjson.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def main() -> None:
@@ -177,19 +252,30 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument("--quick", action="store_true", help="a quarter of the patients")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--what", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
-        print(orjson.dumps(measure(options.measure)).decode())
+        what = options.what
+        made = measure(options.measure) if what == "replay" else measure_fold(options.measure, stages=what == "stages")
+        print(orjson.dumps(made).decode())
         return
     patients = options.patients // 4 if options.quick else options.patients
-    found = {}
+    found, folded, staged = {}, {}, {}
     with tempfile.TemporaryDirectory(prefix="rtm-bench-") as folder:
         for days in (options.days, LONG * options.days):
             path = Path(folder) / f"{days}.jsonl"
             write_reports(path, patients, days)
-            made = subprocess.run([sys.executable, __file__, "--measure", path], check=True, stdout=subprocess.PIPE)
-            found[days] = orjson.loads(made.stdout)
+            found[days] = apart(path, "replay")
+            folded[days] = apart(path, "fold")
+            if days == options.days:
+                staged = apart(path, "stages")
             path.unlink()
+    for days, each in folded.items():
+        loads = {"what": "orjson.loads over the same lines", "value": round(each["reference"]), "unit": "lines/s of CPU"}
+        beside = {"patients": patients, "days": days, "facts": each["facts"], "rows": each["rows"], "peak_mb": round(each["peak_mb"])}
+        figure("fold_facts_per_cpu_s", each["facts_per_cpu_s"], "facts/s of CPU, no warehouse", reference=loads, **beside)
+    for stage, share in staged["shares"].items():
+        figure(f"fold_share_{stage}", share, "of the CPU time without a warehouse")
     short, long = found.values()
     reference = {"what": "orjson.loads over the same lines", "value": round(short["reference"]), "unit": "lines/s"}
     about = {"patients": patients, "days": options.days, "facts": short["facts"], "rows": short["rows"]}
