@@ -101,7 +101,7 @@ class Archive:
         self._index = Index(store, name, self.head.known)
         self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip)
         self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued)
-        self._timeline: Timeline | None = None
+        self.timeline = self._told_timeline()
         self._plans: PlanBook | None = None
         self._retracted: set[tuple[str, str]] | None = None
         self._by_day: dict[int, dict[int, list[Dated]]] = {}
@@ -135,14 +135,10 @@ class Archive:
             self._retracted = {(x.fact_source, x.fact_id) for x in self.head.structural if isinstance(x, Retraction)}
         return self._retracted
 
-    @property
-    def timeline(self) -> Timeline:
+    def _told_timeline(self) -> Timeline:
         """The episodes, as the facts that count now tell them."""
-        if self._timeline is None:
-            counted = [x for x in self.head.structural if not x.retracted]
-            enrolled = [x for x in counted if isinstance(x, Enrolled)]
-            self._timeline = Timeline(enrolled, [x for x in counted if isinstance(x, Discharged)])
-        return self._timeline
+        counted = [x for x in self.head.structural if not x.retracted]
+        return Timeline([x for x in counted if isinstance(x, Enrolled)], [x for x in counted if isinstance(x, Discharged)])
 
     @property
     def plans(self) -> PlanBook:

@@ -68,6 +68,7 @@ class Timeline:
         self._starts = [episode.first for episode in self.episodes]
         self._zones = tuple(sorted({x.enrolled.zone for x in self.episodes}))
         self._only_zone = self._zones[0] if len(self._zones) == 1 else None
+        self._only = self.episodes[0] if len(self.episodes) == 1 else None
 
     def __bool__(self) -> bool:
         return bool(self.episodes)
@@ -89,6 +90,8 @@ class Timeline:
 
     def episode_of(self, day: int) -> Episode | None:
         """The episode that a day belongs to, or None."""
+        if (only := self._only) is not None:
+            return only if only.first <= day <= only.last else None
         i = bisect_right(self._starts, day) - 1
         if i < 0:
             return None

@@ -131,11 +131,11 @@ class Issue:
             old, new = before or DaySummary(), after or DaySummary()
             if before is None or after is None or old.adherence != new.adherence or everything:
                 windows.update(range(day, day + adherence.REACH))
-            if before is None or old.attained != new.attained or everything:
+            if old.attained != new.attained or everything:
                 slopes.update(range(day, day + rom.REACH))
             if old.pains != new.pains or everything:
                 pains.update(self._pain_days(day))
-            if before is None or old.doses != new.doses or old.adherence.over != new.adherence.over or everything:
+            if ((old.doses or new.doses) and (old.doses != new.doses or old.adherence.over != new.adherence.over)) or everything:
                 doses.update(range(day, day + medication.WINDOW))
             if before is None or old.datum != new.datum or old.adherence.heard != new.adherence.heard or everything:
                 periods.add(day)

@@ -134,7 +134,7 @@ class Ledger(Archive):
         self._quiet_until = 0
         if redate:
             self.head.stale.restate = True
-            self._timeline = None
+            self.timeline = self._told_timeline()
             self._by_day.clear()
             self._forget_days()
 
