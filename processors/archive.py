@@ -110,6 +110,7 @@ class Archive:
         self._counted: dict[int, list[Dated]] = {}
         self._chains: dict[int, range] = {}
         self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
+        self._now: dict[int, DaySummary] = {}
         self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
         self._quiet_until = 0  # before this instant the time alone changes nothing
         self.changed = False
@@ -251,12 +252,15 @@ class Archive:
 
     def current(self, day: int) -> DaySummary:
         """The summary of a day in an episode as of now, whether it was issued or not."""
-        stale = self.head.stale
-        if not stale.everything and day not in stale.days and (known := self.summary(day)) is not None:
-            return known
-        return self.examine(day)[1]
+        found = self._now.get(day)
+        if found is None:
+            stale = self.head.stale
+            known = None if stale.everything or day in stale.days else self.summary(day)
+            found = self._now[day] = self.examine(day)[1] if known is None else known
+        return found
 
     def settled(self) -> None:
         """Everything stale is issued."""
         self.head.stale = Stale()
         self._fresh.clear()
+        self._now.clear()

@@ -102,6 +102,7 @@ class Ledger(Archive):
         self.head.stale.days |= days
         for day in days:
             self._fresh.pop(day, None)
+            self._now.pop(day, None)
 
     def days_touched_by(self, entry: Dated) -> set[int]:
         """The days whose own facts an entry can change, as things stand."""
@@ -130,6 +131,7 @@ class Ledger(Archive):
         self.shown.clear()
         self.head.stale.everything = True
         self._fresh.clear()
+        self._now.clear()
         self._plans = None
         self._quiet_until = 0
         if redate:
@@ -180,6 +182,7 @@ class Ledger(Archive):
         if now < self._quiet_until:
             head.now = now
             return
+        self._now.clear()
         if self.timeline and head.today == self.timeline.day_of(now):
             head.now = now
             self._age(head.today)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BOOKKEEPING = {"updated_at", "revision", "issued_at", "generation", "deleted"}
 JSON_TEXT = {"data", "attributes", "evidence"}
 MARKS = "event_marks"
+REQUESTS = "erasures"
 MINUTE = 60 * SECOND
 BACK = [0, 1, 359, 361, 720, 1440, 2880, 14_400, 43_200, 86_400]
 POLICY = Policy()
@@ -117,6 +118,8 @@ def latest(rows: Iterable[Row]) -> dict[str, dict[tuple[Any, ...], dict[str, Any
     """The newest revision of every key, deleted ones too; of equal revisions the one that came later."""
     found: dict[str, dict[tuple[Any, ...], dict[str, Any]]] = {}
     for row in rows:
+        if row.table == REQUESTS:
+            continue
         names = TABLES["events" if row.table == MARKS else row.table].key
         key = tuple(row.values[name] for name in names)
         table = found.setdefault(row.table, {})
