@@ -124,7 +124,7 @@ def frozen(path):
     return store
 
 
-@pytest.mark.parametrize("path", sorted(FROZEN.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(FROZEN.glob("patient_*.json")), ids=lambda path: path.stem)
 def test_state_of_an_older_version_goes_on_as_if_it_were_todays(path):
     known, coming = history()
     before, after = Output(), Output()
@@ -141,7 +141,7 @@ def test_state_of_an_older_version_goes_on_as_if_it_were_todays(path):
 
 
 def test_duplicates_of_what_an_older_version_took_are_known():
-    for path in FROZEN.glob("*.json"):
+    for path in FROZEN.glob("patient_*.json"):
         out = Output()
         known, _ = history()
         fold(frozen(path), known, out, 10_000)
