@@ -82,7 +82,7 @@ def _told(done: Exported) -> Iterator[str]:
 
 @contextmanager
 def _writer(output: Path | None) -> Iterator[LineWriter]:
-    """Lines to standard output, or to a file that takes its name when all is written."""
+    """Lines to standard output, or to a file of the user's own that takes its name when all is written."""
     from schemas.codecs import LineWriter, open_writer  # noqa: PLC0415
 
     if output is None:
@@ -96,6 +96,7 @@ def _writer(output: Path | None) -> Iterator[LineWriter]:
         return
     part = output.with_name(f".part-{output.name}")
     try:
+        part.touch(mode=0o600)
         with open_writer(part) as writer:
             yield writer
         part.replace(output)

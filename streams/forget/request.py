@@ -73,6 +73,7 @@ def forget_embedded(warehouse: Warehouse, fact: Fact, file: Path) -> Forgotten:
     request_id = fact.id
     migrate(warehouse)
     file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch(mode=0o600)
     with file.open("ab") as stream:
         stream.write(encode_line(fact) + b"\n")
     request_erasure(warehouse, fact.subject, request_id)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from pathlib import Path
 
 import orjson
 import pytest
@@ -33,6 +34,7 @@ def test_embedded_the_rows_go_at_once_and_the_request_into_a_file_for_later_repl
     assert "erased: no table of the warehouse names the patient any more (request 2026-17)" in capsys.readouterr().out
     [(_, line)] = list(read_lines(".rtm/forgotten.jsonl"))
     request = decode_line(line)
+    assert Path(".rtm/forgotten.jsonl").stat().st_mode & 0o777 == 0o600
     assert (request.subject, request.id, request.recorded <= LAST_DAY + 7200 * SECOND) == ("p1", "2026-17", True)
     with open_warehouse(dsn) as warehouse:
         assert everywhere(warehouse, "p1") == []

@@ -185,6 +185,7 @@ def test_the_command_writes_a_file_that_is_there_only_when_it_is_whole(warehouse
     assert run_cli(["export", "--warehouse", dsn, "-o", str(target), "--quiet"]) == 0
     whole, _ = exported(warehouse)
     assert [line for _, line in read_lines(target)] == whole
+    assert target.stat().st_mode & 0o777 == 0o600
     if name.endswith(".gz"):
         assert gzip.decompress(target.read_bytes()).count(b"\n") == len(whole)
     before = target.read_bytes()
