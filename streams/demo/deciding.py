@@ -9,11 +9,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from schemas.codecs import encode_kafka, make_fact
 from schemas.instants import DAY_SECONDS, SECOND
 from schemas.topics import EVENTS
 from streams.demo.running import Running, write_routes
-from streams.dispatch.receiver import Receiver, new_secret
+from streams.dispatch.receiver import Received, Receiver, new_secret
 from streams.kafka.outgoing import Outgoing
 from streams.kafka.placement import partition_of
 from streams.kafka.writing import Writer, topics_there
@@ -30,6 +32,7 @@ CLINIC = "clinic-harbour"
 SOURCE = "/demo/wall"
 DAY = DAY_SECONDS * SECOND
 MISSED_DAYS_AGO, UNKNOWN_DAYS_AGO = 3, 2
+RULE = "missed_days"
 WAIT_S = 60.0
 POLL_S = 0.25
 STATUS = """
@@ -49,10 +52,19 @@ def time_the_delivery(folder: Path, settings: Mapping[str, str]) -> float | None
                 return None
             sent_at = time.time_ns()
             _send(running.kafka, [_checkin(today, UNKNOWN_DAYS_AGO, recorded=sent_at)])
-            if not receiver.wait_for(1, WAIT_S):
-                return None
-            first = receiver.received[0]
-    return (first.received_at - sent_at) / SECOND if first.verified else None
+            told = _await_told(receiver, sent_at)
+    return (told.received_at - sent_at) / SECOND if told and told.verified else None
+
+
+def _await_told(receiver: Receiver, sent_at: int) -> Received | None:
+    """Wait for the webhook of the alert that was decided at an instant (ns): those of other rules may have come before."""
+    give_up = time.monotonic() + WAIT_S
+    while time.monotonic() < give_up:
+        for each in list(receiver.received):
+            if each.received_at >= sent_at and any(alert["rule_id"] == RULE for alert in orjson.loads(each.body)["alerts"]):
+                return each
+        receiver.wait_for(len(receiver.received) + 1, POLL_S)
+    return None
 
 
 def _instant(today: datetime, days_ago: int) -> int:
