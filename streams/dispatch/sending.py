@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 BUSY = frozenset({429, 503})
 GONE = 410
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""An IPv4 address stands in the last 32 bits (RFC 6052)."""
 MOST_READ = 64 << 10
 """So much of an answer's body is read (bytes); a longer one costs the connection."""
 
@@ -185,13 +187,12 @@ def is_public(address: str) -> bool:
 
     >>> [is_public(each) for each in ("8.8.8.8", "10.0.0.1", "169.254.169.254", "127.0.0.1", "224.0.0.1")]
     [True, False, False, False, False]
-    >>> [is_public(each) for each in ("2001:4860:4860::8888", "::1", "fe80::1%eth0", "::ffff:10.0.0.1")]
-    [True, False, False, False]
+    >>> [is_public(each) for each in ("2001:4860:4860::8888", "::1", "fe80::1%eth0", "::ffff:10.0.0.1", "64:ff9b::a00:1")]
+    [True, False, False, False, False]
     """
     found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if mapped is not None:
-        found = mapped
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found.sixtofour or (ipaddress.IPv4Address(int(found) & 0xFFFFFFFF) if found in NAT64 else found)
     return found.is_global and not found.is_multicast
 
 
