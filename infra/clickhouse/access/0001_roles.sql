@@ -6,8 +6,9 @@ CREATE ROLE IF NOT EXISTS rtm_clinic;
 CREATE ROLE IF NOT EXISTS rtm_analyst;
 CREATE ROLE IF NOT EXISTS rtm_grafana;
 
--- rtm migrate, rtm sink, rtm replay, rtm forget: all of the database, nothing beside it.
+-- rtm migrate, rtm sink, rtm replay, rtm forget: all of the database, nothing beside it; CLUSTER is the right to say ON CLUSTER.
 GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE, OPTIMIZE ON rtm.* TO rtm_writer;
+GRANT CLUSTER ON *.* TO rtm_writer;
 
 -- Grafana: reads all but who is being erased; a panel that goes astray ends by itself.
 GRANT SELECT ON rtm.* TO rtm_grafana;
