@@ -204,7 +204,7 @@ class StateFolder:
     """
 
     def __init__(self, root: Path, say: Callable[[str], None]) -> None:
-        self._say = say
+        self._say, self._told = say, ""
         self._lock = -1
         self.path: Path | None = None
         for slot in range(SLOTS):
@@ -227,7 +227,13 @@ class StateFolder:
         """The committed blobs of a partition of a state topic, as far as they are on this disk."""
         if self.path is None or not topic_id:
             return MemoryBlobs()
-        return DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._say)
+        return DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._tell)
+
+    def _tell(self, line: str) -> None:
+        """All partitions' files lie on one disk: what happens to it is said once."""
+        if line != self._told:
+            self._told = line
+            self._say(line)
 
     def close(self) -> None:
         """Let the folder go."""

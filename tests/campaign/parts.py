@@ -16,7 +16,7 @@ from pathlib import Path
 from streams.supervisor import leashed
 
 AGAIN_S = 0.3
-READY_S = 120.0
+READY_S = 300.0
 
 
 def free_port() -> int:
