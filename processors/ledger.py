@@ -182,7 +182,7 @@ class Ledger(Archive):
         if now < self._quiet_until:
             head.now = now
             return
-        self._now.clear()
+        self._forget_recent(now)
         if self.timeline and head.today == self.timeline.day_of(now):
             head.now = now
             self._age(head.today)
@@ -205,6 +205,15 @@ class Ledger(Archive):
             self._close(week)
         head.today = today
         self._age(last)
+
+    def _forget_recent(self, now: int) -> None:
+        """Forget what was said of the days that the time may change when it moves on to `now`."""
+        last = self.head.today
+        if last is None or not self.timeline or (today := self.timeline.day_of(now)) - last > LONG_SILENCE:
+            self._now.clear()
+            return
+        for day in range(last - 2, today + 1):
+            self._now.pop(day, None)
 
     def _age(self, last: int) -> None:
         """Make stale what the time alone changed of the days up to `last`, and note until when nothing will change."""

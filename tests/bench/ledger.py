@@ -54,11 +54,12 @@ def enrolment(subject: str) -> Iterator[KafkaRecord]:
 class Patient:
     """Makes a patient's facts: of 30 a day six exercises, four pains, three doses, twelve hours of steps, four check-ins, a symptom."""
 
-    def __init__(self, subject: str, seed: int) -> None:
-        self._subject, self._random = subject, random.Random(seed)
+    def __init__(self, subject: str, seed: int, *, uuids: bool = True) -> None:
+        self._subject, self._random, self._uuids, self._made = subject, random.Random(seed), uuids, 0
 
     def _record(self, kind: str, at: int, data: dict, late: int = 0) -> KafkaRecord:
-        name = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        self._made += 1
+        name = str(uuid.UUID(int=self._random.getrandbits(128), version=4)) if self._uuids else f"{self._subject}-{self._made:06d}"
         recorded = at + late + self._random.randrange(1000, 60_000) * 10**6
         return encode_kafka(make_fact(f"rtm.{kind}.v1", self._subject, "/app/ios", name, at, data, recorded=recorded, clinic="north"))
 
@@ -146,10 +147,10 @@ def name_of(number: int) -> str:
     return f"p{number:06d}"
 
 
-def first_state() -> tuple[dict[bytes, bytes], int, int]:
+def first_state(*, uuids: bool = True) -> tuple[dict[bytes, bytes], int, int]:
     """A patient's state after 35 days, lived fact by fact; how many facts, and their bytes as records."""
     store, facts, size = Store({}, name_of(0).encode()), 0, 0
-    live, patient = Live(store), Patient(name_of(0), 0)
+    live, patient = Live(store), Patient(name_of(0), 0, uuids=uuids)
     for record in enrolment(name_of(0)):
         live.take(record)
     for day in range(DAYS):
@@ -205,37 +206,38 @@ def run(shared: dict[bytes, bytes], patients: int, facts: int, late: int, *, at_
     return Course(clock, cpu * 1e6 / facts, written, rows, loads / facts)
 
 
+def show_state(shared: dict[bytes, bytes], facts: int, size: int, ids: str) -> None:
+    """The figure of a patient's state, by part; `size` is that of the facts as records."""
+    parts: dict[str, int] = {}
+    for key, blob in shared.items():
+        part = key.split(b"/")[1].decode() if key.startswith(b"patient/") else "clock"
+        parts[part] = parts.get(part, 0) + len(key) + len(blob)
+    reference = {"what": "the facts as records", "value": size, "unit": "bytes"}
+    about = {"days": DAYS, "facts": facts, "ids": ids, "by_part": parts}
+    figure("state_bytes_a_patient", sum(parts.values()), "bytes", reference=reference, **about)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--facts", type=int, default=600, help="how many facts are timed, of each kind")
     parser.add_argument("--patients", type=int, nargs="+", default=[100, 10_000, 100_000])
     options = parser.parse_args()
-    shared, facts, size = first_state()
-    parts: dict[str, int] = {}
-    for key, blob in shared.items():
-        part = key.split(b"/")[1].decode() if key.startswith(b"patient/") else "clock"
-        parts[part] = parts.get(part, 0) + len(key) + len(blob)
-    about = {"days": DAYS, "facts": facts, "by_part": parts}
-    figure(
-        "state_bytes_a_patient",
-        sum(parts.values()),
-        "bytes",
-        reference={"what": "the facts as records", "value": size, "unit": "bytes"},
-        **about,
-    )
+    for uuids in (False, True):
+        shared, facts, size = first_state(uuids=uuids)
+        show_state(shared, facts, size, "UUIDs" if uuids else "a name and a count")
     for patients in options.patients:
-        medians = {}
+        cpu = {}
         for name, late in (("live", 0), ("late", LATE_DAYS * DAY), ("cold", 0)):
             course = run(shared, patients, options.facts, late, at_hand=name != "cold")
-            medians[name] = statistics.median(course.clock_us)
+            median, cpu[name] = statistics.median(course.clock_us), course.cpu_us
             about = {"patients": patients, "facts": options.facts, "rows_a_fact": round(course.rows / options.facts, 1)}
             loads = {"what": "orjson.loads of its value", "value": round(course.loads_us, 2), "unit": "us"}
             beside = {"cpu_mean": round(course.cpu_us, 1), "p90": round(statistics.quantiles(course.clock_us, n=10)[-1], 1)}
-            figure(f"{name}_fact_us", medians[name], "us, median, bytes to rows and state", reference=loads, **about, **beside)
+            figure(f"{name}_fact_us", median, "us, median, bytes to rows and state", reference=loads, **about, **beside)
             record = {"what": "the fact as a record", "value": round(size / facts), "unit": "bytes"}
             mean = statistics.mean(course.written)
             figure(f"{name}_fact_changelog_bytes", mean, "bytes, mean", reference=record, **about, most=max(course.written))
-        figure("late_to_live", medians["late"] / medians["live"], "times", patients=patients)
+        figure("late_to_live", cpu["late"] / cpu["live"], "times the CPU, means", patients=patients)
 
 
 if __name__ == "__main__":
