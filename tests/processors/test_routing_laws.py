@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.rota import Calendar, Window, instant_of
@@ -73,6 +73,7 @@ def play(routes, course, chance):
     raise AssertionError("it never comes to rest")
 
 
+@settings(deadline=None)
 @given(scenes())
 def test_it_comes_to_rest_tells_each_endpoint_once_a_step_and_wakes_nobody_in_quiet_hours(scene):
     routes, course, chance = scene
@@ -90,6 +91,7 @@ def test_it_comes_to_rest_tells_each_endpoint_once_a_step_and_wakes_nobody_in_qu
             assert route.quiet.outside(now) == now
 
 
+@settings(deadline=None)
 @given(scenes(), st.integers(0, 2 * DAY))
 def test_whoever_was_told_and_nobody_else_is_told_of_the_end(scene, later_s):
     routes, course, chance = scene

@@ -316,13 +316,13 @@ def logs(draw):
 kills = st.lists(st.tuples(st.integers(0, 129), st.sampled_from(WHERE)), min_size=1, max_size=4)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(logs(), kills)
 def test_whatever_happens_kills_change_nothing_of_what_is_told(log, kills):
     assert said(play(0.0, kills, log=log)) == said(play(0.0, log=log))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(logs(), kills, st.sampled_from([0.0, 2.0, 90.0]), st.frozensets(st.sampled_from(["t1", "anna", "pager"])))
 def test_whatever_happens_what_is_sent_again_has_the_same_id(log, kills, bundle_s, given_up):
     """What waits for more, or for an endpoint to give up, may come to another end after a kill, but not under another id."""
