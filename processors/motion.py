@@ -67,7 +67,7 @@ class MotionProcessor:
         elif isinstance(item.data, SensorChunk):
             self._take(record.position, item, item.data, out)
         elif isinstance(item.data, PatientForgotten):
-            self._store.put(_forgotten_key(item.subject), b"\x01")
+            self._forget(item.subject, out)
             known = revision(self._policy.generation, record.position)
             out.rows.append(erasure_row(item.subject, item.data.request_id, known, max(self._timeline.now, item.recorded)))
             out.applied += 1
@@ -233,6 +233,14 @@ class MotionProcessor:
             due = max(session.newest_seen + self._policy.lateness, session.hold_until)
         return min(due, LAST)
 
+    def _forget(self, subject: str, out: Output) -> None:
+        """Drop all that is held of a subject; what stays is the digest by which later chunks are refused."""
+        self._store.put(_forgotten_key(subject), b"\x01")
+        for session_id in self._timeline.drop(subject):
+            if (session := self._sessions.get((subject, session_id))) is not None:
+                out.waiting -= len(session.waiting)
+                self._sessions.erase((subject, session_id))
+
     def _schedule(self, name: Name, session: Session) -> None:
         due = self._due(session)
         if session.scheduled is None or due < session.scheduled:
@@ -250,10 +258,6 @@ class MotionProcessor:
                 continue
             session = self._sessions.edit(name)
             session.scheduled = None
-            if self._store.get(_forgotten_key(subject)) is not None:
-                out.waiting -= len(session.waiting)
-                self._sessions.erase(name)
-                continue
             if self._due(session) <= now:
                 if session.status == "known":
                     self._sessions.erase(name)

@@ -6,7 +6,7 @@ Entries lie in buckets of an hour, one blob each; one small index names the buck
 from __future__ import annotations
 
 from bisect import insort
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from processors.shelf import pack, unpack
@@ -65,6 +65,21 @@ class Timeline:
         if not bucket:
             self._hours.pop(0)
         return entry
+
+    def drop(self, subject: str) -> list[str]:
+        """Take every entry of a subject out; the sessions that had one."""
+        found: set[str] = set()
+        for hour in list(self._hours):
+            bucket = self._bucket(hour)
+            others = [entry for entry in bucket if entry[1] != subject]
+            if len(others) < len(bucket):
+                found |= {entry[2] for entry in bucket if entry[1] == subject}
+                heapify(others)
+                bucket[:] = others
+                self._changed.add(hour)
+                if not bucket:
+                    self._hours.remove(hour)
+        return sorted(found)
 
     def save(self) -> None:
         """Write what changed; what isn't near leaves memory."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from processors.motion import MotionProcessor
 from processors.patient import PatientProcessor
 from processors.policy import Policy
-from processors.processor import Output, Record, Tick, revision
+from processors.processor import Output, Processor, Record, Tick, revision
 from processors.store import MemoryStore
 from schemas.codecs import make_fact
-from schemas.instants import format_instant
+from schemas.instants import SECOND, format_instant
 from schemas.rows import TABLES
 from tests.processors.alert_stories import START, at, done, heard
+from tests.processors.test_motion import T0, chunk, signal
 
 
-def fold(processor: PatientProcessor, items: list, position: int = 0) -> Output:
+def fold(processor: Processor, items: list, position: int = 0) -> Output:
     out = Output()
     for i, item in enumerate(items):
         processor.fold(Record(position + i, item), out)
@@ -41,3 +43,29 @@ def test_nothing_of_a_forgotten_patient_stays_and_nothing_more_is_taken() -> Non
     assert [(x.reason, x.position) for x in later.dead] == [("forgotten", 200)]
     assert not any(b"done-1" in blob or b"Berlin" in blob for blob in store.blobs.values())
     assert [key for key in store.blobs if key.startswith(b"patient/")] == [b"patient/h/p"]
+
+
+def test_motion_drops_the_samples_it_holds_at_once_and_refuses_what_comes_later() -> None:
+    store = MemoryStore()
+    processor = MotionProcessor(Policy(), store)
+    samples = signal("angle")
+    chunks = [
+        chunk(0, samples, T0, session="closed", last=True),
+        chunk(0, samples, T0, session="open"),
+        chunk(2, samples, T0, session="waiting"),
+        chunk(0, samples, T0, subject="p2", session="closed", last=True),
+    ]
+    before = fold(processor, [Tick(T0), *chunks])
+    assert before.waiting == 1
+    assert sum(len(blob) > 1000 for blob in store.blobs.values()) >= 4
+    request = make_fact("rtm.patient.forgotten.v1", "p1", "/ehr", "request", T0, {"request_id": "r"})
+    erased = fold(processor, [request], 100)
+    assert (erased.waiting, [row.table for row in erased.rows]) == (-1, ["erasures"])
+    assert not any(b"p1" in blob or b"open" in blob for blob in store.blobs.values())
+    alone = MemoryStore()
+    fold(MotionProcessor(Policy(), alone), [Tick(T0), chunks[-1]])
+    assert {key for key in store.blobs if not key.startswith(b"f/")} == alone.blobs.keys()
+    again = MotionProcessor(Policy(), store)
+    later = fold(again, [chunk(1, samples, T0, session="open"), Tick(T0 + 3600 * SECOND)], 200)
+    assert [dead.reason for dead in later.dead] == ["forgotten"]
+    assert [row.patient for row in later.rows] == []
