@@ -98,16 +98,19 @@ def plane(axis_proximal: Vector, axis_distal: Vector) -> tuple[Vector, Vector, V
 
 
 def geometry(joint: Joint) -> NDArray[np.float64]:
-    """What the hinge kernel needs of a joint, float64 (HINGE_GEOMETRY,)."""
-    planes = _planes(joint.axis_proximal, joint.axis_distal)
-    levers = (*joint.lever_proximal, *joint.lever_distal, *joint.bias_proximal, *joint.bias_distal)
-    return np.array((*planes, *levers, joint.gyro_scale, joint.acc_scale, math.radians(joint.zero_deg)))
+    """What the hinge kernel needs of a joint, float64 (HINGE_GEOMETRY,): not to be written to."""
+    return _geometry(
+        *(joint.axis_proximal, joint.axis_distal, joint.lever_proximal, joint.lever_distal, joint.bias_proximal, joint.bias_distal),
+        *(joint.gyro_scale, joint.acc_scale, joint.zero_deg),
+    )
 
 
 @lru_cache(1024)
-def _planes(axis_proximal: Vector, axis_distal: Vector) -> tuple[float, ...]:
-    """Both axes and the directions of their plane, as the hinge kernel has them."""
-    return tuple(number for v in (axis_proximal, axis_distal, *plane(axis_proximal, axis_distal)) for number in v)
+def _geometry(axis_proximal: Vector, axis_distal: Vector, *rest: Any) -> NDArray[np.float64]:
+    """Both axes and the directions of their plane, the levers and biases, the scales and the zero: as the hinge kernel has them."""
+    *others, gyro_scale, acc_scale, zero_deg = rest
+    vectors = (axis_proximal, axis_distal, *plane(axis_proximal, axis_distal), *others)
+    return np.array([*(number for v in vectors for number in v), gyro_scale, acc_scale, math.radians(zero_deg)])
 
 
 def angle_state(kind: str) -> tuple[bytes, bytes]:
