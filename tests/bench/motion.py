@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import orjson
@@ -207,7 +208,7 @@ def open_sessions(most: int) -> None:
         curve = curves[how] = {}
         for sessions in sorted({10, 100, 1000, 10_000, most}):
             spent = [steady(samples, sessions) for _ in range(max(1, 3000 // sessions))]
-            curve[str(sessions)] = round(min(spent) / (sessions * 1000) * 1e9, 1)
+            curve[str(sessions)] = round(median(spent) / (sessions * 1000) * 1e9, 1)
         gc.set_threshold(*usual)
         gc.unfreeze()
     best_curve = curves["gc seldom"]
