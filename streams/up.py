@@ -56,6 +56,8 @@ class Places:
     http_port: int = HTTP_PORT
     board_port: int = BOARD_PORT
     kafka_port: int | None = None
+    only_tables: bool = False
+    """Neither worker nor dispatcher: the tables are filled and read while nothing is folded."""
 
     @property
     def warehouse(self) -> str:
@@ -159,8 +161,10 @@ def _components(places: Places, settings: Settings, warehouse: Warehouse, say: C
         Threaded("http", lambda: _http(places, warehouse)),
         Threaded("board", lambda: _board(places, warehouse)),
         Threaded("sink", lambda: _sink(settings, warehouse, say)),
-        Child("worker", leashed("worker"), environment | _metrics_port(settings, WORKERS_PORT), logs / "worker.log"),
     ]
+    if places.only_tables:
+        return components
+    components.append(Child("worker", leashed("worker"), environment | _metrics_port(settings, WORKERS_PORT), logs / "worker.log"))
     routes = places.folder / ROUTES
     if routes.is_file():
         environment |= {"RTM_ROUTES": str(routes)}

@@ -53,7 +53,7 @@ def rebuild(warehouse: str, *, diff: bool, switches: bool, anew: bool, wait: flo
             with terminal_progress("offsets", quiet=quiet or as_json) as progress:
                 read = catch_up(settings, plan, progress)
             if diff or switches:
-                wait_for_sink(settings, plan.current, wait)
+                wait_for_sink(settings, range(plan.current, plan.successor), wait)
             if switches:
                 switch(settings, plan, opened, wait, lambda text: click.echo(text, err=True))
             if diff:

@@ -20,7 +20,8 @@ PORT = click.IntRange(0, 65535)
 @click.option("--port-http", type=PORT, default=8123, show_default=True, help="ClickHouse's HTTP interface, read-only; 0: any free one.")
 @click.option("--port-board", type=PORT, default=8124, show_default=True, help="The board; 0: any free one.")
 @click.option("--port-kafka", type=PORT, help="Kafka, unless RTM_KAFKA names one; else its last port, else 9092. 0: any free one.")
-def up(folder: Path, port_http: int, port_board: int, port_kafka: int | None) -> None:
+@click.option("--only-tables", is_flag=True, help="Neither worker nor dispatcher: for rtm rebuild, after state or tables were lost.")
+def up(folder: Path, port_http: int, port_board: int, port_kafka: int | None, *, only_tables: bool) -> None:
     """Run everything on this machine over one folder, until Ctrl-C: Kafka, worker, dispatcher, sink, tables, board.
 
     Kafka is started unless RTM_KAFKA names one. The dispatcher runs where the folder holds a routes.toml. What dies is named and
@@ -37,7 +38,7 @@ def up(folder: Path, port_http: int, port_board: int, port_kafka: int | None) ->
     from streams.supervisor import StartError  # noqa: PLC0415
     from streams.up import Places, UpError, run_up  # noqa: PLC0415
 
-    places = Places(folder.resolve(), port_http, port_board, port_kafka)
+    places = Places(folder.resolve(), port_http, port_board, port_kafka, only_tables)
     try:
         run_up(places, load_settings(), click.echo)
     except (UpError, StartError, KafkaError) as error:

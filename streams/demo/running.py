@@ -36,13 +36,13 @@ def write_routes(folder: Path, url: str, secret: str) -> None:
 class Running:
     """Everything on this machine, over one folder, on ports that are free. Use as a context: it stops at the end, as by Ctrl-C."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], *options: str) -> None:
         self.lines: list[str] = []
         self._addresses: dict[str, str] = {}
         self._up = threading.Event()
         self.folder = folder
         environment = {name: value for name, value in os.environ.items() if name != "RTM_KAFKA"}
-        command = leashed("up", "--folder", str(folder), "--port-http", "0", "--port-board", "0", "--port-kafka", "0")
+        command = leashed("up", "--folder", str(folder), "--port-http", "0", "--port-board", "0", "--port-kafka", "0", *options)
         self._process = subprocess.Popen(
             command,
             env=environment | dict(settings),

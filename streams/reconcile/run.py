@@ -28,7 +28,7 @@ from streams.reconcile.record import row_lines
 from streams.worker.progress import progress_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from streams.settings import Settings
     from streams.warehouse.connection import Warehouse
@@ -61,7 +61,7 @@ def reconcile(settings: Settings, warehouse: Warehouse, asked: Asked, say: Calla
         deliveries = read_deliveries(reader)
         letters = read_dead_letters(reader)
         say("waiting for the sink")
-        _wait_for_sink(reader, settings, asked.generation, asked.wait_s)
+        _wait_for_sink(reader, settings, [asked.generation], asked.wait_s)
         say("counting rows")
         sent = {table: 0 for states in before.values() for progress in states.values() for table in progress.rows}
         rows = {table: stored.stored_rows(warehouse, table, asked.generation) for table in stored.countable(sent)}
@@ -103,24 +103,25 @@ def _states(settings: Settings, generation: int) -> States:
     return {READS[stage]: progress_of(settings.kafka, state_topic(settings.group, generation, stage)) for stage in STAGES}
 
 
-def wait_for_sink(settings: Settings, generation: int, wait_s: float) -> None:
-    """Until a generation's sink has stored all that lies in its topics now. ReconcileError when it doesn't in time; KafkaError."""
+def wait_for_sink(settings: Settings, generations: Sequence[int], wait_s: float) -> None:
+    """Until a sink of one of these generations has stored all that lies in its topics now. Raises ReconcileError, KafkaError."""
     with Reader(settings.kafka) as reader:
-        _wait_for_sink(reader, settings, generation, wait_s)
+        _wait_for_sink(reader, settings, generations, wait_s)
 
 
-def _wait_for_sink(reader: Reader, settings: Settings, generation: int, wait_s: float) -> None:
+def _wait_for_sink(reader: Reader, settings: Settings, generations: Sequence[int], wait_s: float) -> None:
     """Until every record that lies in the sink's topics now is behind the offsets that it has committed."""
-    group = f"{settings.group}-{generation}-sink"
+    groups = [f"{settings.group}-{generation}-sink" for generation in generations]
     places = [place for topic in SUNK for place in reader.places(topic)]
     begins, ends = reader.begins(places), reader.ends(places)
     give_up = time.monotonic() + wait_s
     while True:
-        committed = committed_offsets(settings.kafka, group)
-        since = {place: max(committed.get(place, 0), begins[place]) for place in places}
-        behind = count_records(reader, {p: o for p, o in since.items() if o < ends[p]}, ends)
-        if not behind:
-            return
+        for group in groups:
+            committed = committed_offsets(settings.kafka, group)
+            since = {place: max(committed.get(place, 0), begins[place]) for place in places}
+            behind = count_records(reader, {p: o for p, o in since.items() if o < ends[p]}, ends)
+            if not behind:
+                return
         if time.monotonic() > give_up:
             place, records = behind.most_common(1)[0]
             raise ReconcileError(
