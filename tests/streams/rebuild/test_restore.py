@@ -32,7 +32,7 @@ def drills() -> list[list[str]]:
 
 
 class Operator:
-    """Somebody who types the lines of a drill, in a folder; `rtm up` goes on until the next one is typed, or the end."""
+    """Somebody who types the lines of a drill, in a folder; `rtm up` goes on until something is removed or the next one is typed."""
 
     def __init__(self, folder: Path, kafka: str) -> None:
         self.folder = folder
@@ -60,6 +60,7 @@ class Operator:
             assert done.returncode == 0, done
         else:
             assert words[0] == "rm"
+            self.stop()
             subprocess.run(words, cwd=self.folder, check=True)
 
     def stop(self) -> None:
