@@ -23,6 +23,8 @@ from schemas.instants import SECOND, parse_instant
 from streams.kafka.outgoing import row_records
 from streams.replay.folding import fold_records
 from streams.supervisor import leashed
+from streams.warehouse.connection import open_warehouse
+from streams.warehouse.migrations import migrate
 from tests.bench.live_figures.common import GROUP, PARTITIONS, SENSOR, cpu_s, enrolled, figure, folded, pain, record, ticks, worker, write
 from tests.bench.replay import BEGIN, TICK_S, enrolment, reports
 from tests.streams.live_log import read_all
@@ -119,6 +121,8 @@ def sink(bootstrap: str, folder: Path, patients: int, days: int) -> None:
     records = write(bootstrap, (each for output in outputs for each in row_records(output.rows, 1, PARTITIONS)))
     environment = os.environ | {"RTM_KAFKA": bootstrap, "RTM_GROUP": GROUP, "RTM_WAREHOUSE": f"chdb://{folder / 'warehouse'}"}
     wanted = records_in(bootstrap, "rtm.metrics.v1")
+    with open_warehouse(f"chdb://{folder / 'warehouse'}") as warehouse:
+        migrate(warehouse)  # a hundred statements that a sink finds done
     process = subprocess.Popen(leashed("sink"), env=environment, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert "sink ready" in process.stdout.readline()
