@@ -48,6 +48,14 @@ def grafanas_sql() -> list[str]:
     return found
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one cohort run in one worker of `pytest -n` (--dist loadgroup), so that it is made once."""
+    for item in items:
+        if "asked" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("boards"))
+
+
 @pytest.fixture(scope="session")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
     folder: Path = tmp_path_factory.mktemp("board") / "warehouse"

@@ -13,6 +13,8 @@ from streams.cli import run
 from streams.warehouse.connection import open_warehouse
 from streams.warehouse.tables import ROW_TABLES, base_table
 
+pytestmark = pytest.mark.xdist_group("panel queries")  # demo and cohort are made once, in one worker
+
 COPIES = 100
 GRANULE = 8192
 LIVE_ONLY = {"reconciliation", "deliveries", "delivery_latency"}
