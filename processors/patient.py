@@ -325,7 +325,7 @@ class PatientProcessor:
         ledger.advance(self.now)
         head.position = position
         head.newest_recorded = max(head.newest_recorded, fact.recorded)
-        scope = alerts.of_fact(ledger, entry)
+        scope = alerts.of_fact(ledger, self.policy, entry)
         ledger.add(entry, key, content)
         out.applied += 1
         entry.shown_retracted, entry.shown_clinic = entry.retracted, ledger.clinic_of(entry)

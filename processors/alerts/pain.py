@@ -32,6 +32,15 @@ def _baseline(view: View, day: int, of: PainFlare) -> float | None:
     return median(maxima) if len(maxima) >= of.least_days else None
 
 
+def may_flare(view: View, rule: InForce, day: int, nrs: float) -> bool:
+    """Whether a report of so much on a day can be part of a flare of that day; told without looking at the day itself."""
+    of: PainFlare = rule.condition
+    if nrs < of.rise:
+        return False
+    usual = _baseline(view, day, of)
+    return usual is not None and nrs >= usual + of.rise
+
+
 def _run(reports: Iterator[tuple[int, float]], threshold: float) -> list[tuple[int, float]]:
     """The reports, newest first, up to the first one below the threshold."""
     found = []

@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from processors.alerts.kinds import AT_ONCE, EVERY
+from processors.alerts.pain import may_flare
+from processors.alerts.view import View
 from processors.days import near_midnight
 from processors.entries import AnyEntry, Exercise, Heard, Minutes, Note, Pain, Score, Setup
 from processors.ledger import NAMING, STARTING, Ledger
+from processors.policy import Policy
 
 ENDED_BY_LIFE = frozenset({"missed_days", "silence"})
 PAIN = frozenset({"pain_flare"})
@@ -37,7 +40,7 @@ BY_TIME = Scope(EVERY, by_fact=False)
 TODAY_BY_TIME = Scope(AT_ONCE, by_fact=False)
 
 
-def of_fact(ledger: Ledger, entry: AnyEntry) -> Scope:
+def of_fact(ledger: Ledger, policy: Policy, entry: AnyEntry) -> Scope:
     """What a fact that is about to be added can change."""
     if isinstance(entry, Note | Minutes | Setup):
         return NOTHING
@@ -48,7 +51,7 @@ def of_fact(ledger: Ledger, entry: AnyEntry) -> Scope:
         return EVERYTHING
     if isinstance(entry, NAMING) and any(_is_over(ledger, number) for number in ledger.days_touched_by(entry) if number != day):
         return EVERYTHING
-    return _of_open_day(ledger, entry, day)
+    return _of_open_day(ledger, policy, entry, day)
 
 
 def _is_over(ledger: Ledger, day: int) -> bool:
@@ -56,18 +59,29 @@ def _is_over(ledger: Ledger, day: int) -> bool:
     return episode is not None and ledger.head.now >= episode.over_at(day)
 
 
-def _of_open_day(ledger: Ledger, entry: Heard, day: int) -> Scope:
+def _of_open_day(ledger: Ledger, policy: Policy, entry: Heard, day: int) -> Scope:
     """What a fact about days that are not over can change: they hold nothing yet that a rule could hold against the patient but pain."""
     kinds: frozenset[str] = frozenset()
     standing = {x.rule for x in ledger.head.alerts.values() if x.stands} if ledger.head.alerts else frozenset[str]()
     if standing & ENDED_BY_LIFE and (isinstance(entry, STARTING) or not ledger.current(day).adherence.heard):
         kinds |= ENDED_BY_LIFE
     nrs = entry.nrs if isinstance(entry, Pain) else entry.pain_nrs if isinstance(entry, Exercise) else None
-    if nrs is not None and (nrs >= LEAST_RISE or "pain_flare" in standing or day < ledger.today):
+    if nrs is not None and ("pain_flare" in standing or day < ledger.today or _may_flare(ledger, policy, entry, day, nrs)):
         kinds |= PAIN
     if isinstance(entry, Score):
         kinds |= SCORES
     return Scope(kinds) if kinds else NOTHING
+
+
+def _may_flare(ledger: Ledger, policy: Policy, entry: Heard, day: int, nrs: float) -> bool:
+    """Whether a report on a day that isn't over can show a flare: high itself, or in the place of another one."""
+    episode = ledger.timeline.episode_of(day)
+    if isinstance(entry, Exercise) and entry.session_id is not None and ledger.standing_report(entry.session_id) is not None:
+        return True
+    if nrs < LEAST_RISE or episode is None or day > ledger.today:
+        return False
+    rule = next((x for x in policy.alert_rules.of(episode.enrolled.clinic_id) if x.kind == "pain_flare"), None)
+    return rule is not None and may_flare(View(ledger, episode, 0), rule, day, nrs)
 
 
 def at_due(ledger: Ledger, due: int) -> Scope:
@@ -77,7 +91,7 @@ def at_due(ledger: Ledger, due: int) -> Scope:
     episode = ledger.timeline.episode_of(today)
     if episode is None or any(episode.over_at(day) == due for day in (today - 1, today - 2, today)):
         return BY_TIME
-    if ledger.current(today).adherence.heard:
+    if ledger.counted_on(today):
         return EVERYTHING
     plans, before = ledger.plans, today - 1
     if plans.of(today).versions != plans.of(before).versions or ledger.timeline.episode_of(before) is not episode:
