@@ -56,6 +56,10 @@ def kind_made(kind: str) -> str:
 
 
 @pytest.mark.parametrize("name", TABLES)
+def test_migrations_are_numbered_one_after_the_other():
+    assert [int(migration.name[:4]) for migration in shipped_migrations()] == list(range(1, len(shipped_migrations()) + 1))
+
+
 def test_the_view_has_the_models_columns_in_order_with_their_kinds_and_descriptions(columns, name):
     made = columns[name]
     assert list(made) == expected_columns(name)
