@@ -73,7 +73,7 @@ def read_deliveries(reader: Reader) -> Deliveries:
     places = reader.places(DELIVERIES.name)
     begins = reader.begins(places)
     rows: set[tuple[str, str, str, int]] = set()
-    told: set[tuple[str, str]] = set()
+    told: set[tuple[str, str, str]] = set()
     for record in reader.records(begins, reader.ends(places)):
         try:
             row = _delivery(record.value)
@@ -81,7 +81,7 @@ def read_deliveries(reader: Reader) -> Deliveries:
             continue
         rows.add((row.alert_id, row.transition, row.endpoint, row.attempt))
         if row.outcome == "delivered" and row.transition in TELLS:
-            told.add((row.webhook_id, row.endpoint))
+            told.add((row.webhook_id, row.alert_id, row.endpoint))
     return Deliveries(len(rows), len(told), not any(begins.values()))
 
 

@@ -13,7 +13,7 @@ in kafka             records read, and the records that lie in the topic up to t
 dead letters kept    dead letters counted by the state, and their rows
 dead letters stored  dead letters in rtm.dead-letters.v1, and their rows
 rows stored          rows sent to rtm.metrics.v1, and the rows in the table and its history
-told                 deliveries that told somebody of an open alert, and the alert.notified facts
+told                 deliveries that told somebody of an open alert, and the alert.notified and alert.escalated facts
 deliveries stored    deliveries in rtm.deliveries.v1, and their rows
 """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from schemas.rows import TABLES
 from schemas.topics import EVENTS, SENSOR
-from streams.dispatch.records import DISPATCH_SOURCE, NOTIFIED
+from streams.dispatch.records import DISPATCH_SOURCE, ESCALATED, NOTIFIED
 from streams.warehouse.dsn import WarehouseError
 from streams.warehouse.tables import ROW_TABLES
 
@@ -74,12 +74,12 @@ def stored_deliveries(warehouse: Warehouse) -> int:
 
 
 def notified_facts(warehouse: Warehouse, generation: int) -> int:
-    """The alert.notified facts that the dispatcher wrote, as a generation's `events` has them."""
+    """The alert.notified and alert.escalated facts that the dispatcher wrote, as a generation's `events` has them."""
     sql = (
         "SELECT count() FROM rtm.event_facts FINAL"
-        " WHERE generation = {generation:UInt32} AND type = {type:String} AND source = {source:String}"
+        " WHERE generation = {generation:UInt32} AND type IN ({notified:String}, {escalated:String}) AND source = {source:String}"
     )
-    return _count(warehouse, sql, generation=generation, type=NOTIFIED, source=DISPATCH_SOURCE)
+    return _count(warehouse, sql, generation=generation, notified=NOTIFIED, escalated=ESCALATED, source=DISPATCH_SOURCE)
 
 
 def last_equal(warehouse: Warehouse, generation: int) -> dict[tuple[str, int], tuple[int, int]]:
