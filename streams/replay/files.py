@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from streams.warehouse.connection import Warehouse
 
-YOUNG_OBJECTS = 200_000
+YOUNG_OBJECTS = 100_000
 """How many new objects start a search for cycles: state makes many that stay, and hardly a cycle."""
 NAMES_SHOWN = 5
 KIND_SHOWN = """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streams.replay.summary import Summary
     from streams.warehouse.sink import SinkBeside
 
-SLICE_RECORDS = 32_768
+SLICE_RECORDS = 16_384
 """Lines of a batch: rows of a day are computed once in it, so that a large one saves work."""
 SLICE_BYTES = 16 << 20
 
