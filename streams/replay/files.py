@@ -9,16 +9,15 @@ included, are the same.
 
 from __future__ import annotations
 
-import gc
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from processors.policy import Policy
 from schemas.codecs import MAX_RECORD
+from streams.collecting import seldom_collecting
 from streams.progress import Progress, Silent
 from streams.replay.lane import LaneError
 from streams.replay.lanes import Lanes, ManyLanes, OneLane
@@ -31,12 +30,10 @@ from streams.warehouse.migrations import migrate
 from streams.warehouse.sink import RowSink, SinkBeside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from streams.warehouse.connection import Warehouse
 
-YOUNG_OBJECTS = 100_000
-"""How many new objects start a search for cycles: state makes many that stay, and hardly a cycle."""
 NAMES_SHOWN = 5
 KIND_SHOWN = """
 SELECT kind FROM rtm.generations FINAL WHERE generation IN (SELECT generation FROM rtm.current_generation)
@@ -121,17 +118,6 @@ def refuse_live(warehouse: Warehouse) -> None:
     """ReplayError where the views show a live group's rows."""
     if any(row["kind"] == "live" for row in warehouse.query(KIND_SHOWN).records()):
         raise ReplayError("a live group feeds this warehouse: replay into another one, or use --force to show the replay instead")
-
-
-@contextmanager
-def seldom_collecting() -> Iterator[None]:
-    """Python's search for cycles takes a fifth of a replay's time at its usual threshold."""
-    usual = gc.get_threshold()
-    gc.set_threshold(YOUNG_OBJECTS, *usual[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def _source(paths: list[Path]) -> str:

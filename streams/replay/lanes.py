@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from zlib import crc32
 
 from schemas.structured import subject_of
+from streams.collecting import seldom_collecting
 from streams.replay.lane import Lane, LaneError, Line, Made, Verdict
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _work(policy: Policy, folder: Path, files: list[str], max_record: int, tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     try:
-        with closing(Lane(policy, folder, files, max_record)) as lane:
+        with seldom_collecting(), closing(Lane(policy, folder, files, max_record)) as lane:
             while (task := tasks.get()) is not None:
                 kind, given = task
                 if kind == "decode":

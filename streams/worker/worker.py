@@ -26,6 +26,7 @@ from aiokafka.errors import KafkaError, ProducerFenced  # type: ignore[import-un
 from processors.shelf import NewerStateError
 from processors.topology import STAGES, Stage
 from schemas.topics import EVENTS, SENSOR, TOPICS
+from streams.collecting import seldom_collecting
 from streams.kafka.security import client_arguments, faust_credentials, why_unreachable
 from streams.kafka.topics import state_topic
 from streams.kafka.writing import topics_there
@@ -67,7 +68,7 @@ def run_worker(settings: Settings, say: Callable[[str], None], *, accept_loss: b
     """
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING if os.environ.get("RTM_DEBUG") == "1" else logging.CRITICAL)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with seldom_collecting(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(settings, say, accept_loss=accept_loss))
 
 

@@ -181,8 +181,8 @@ class Nowhere:
 def fold(path: Path, folder: Path) -> Any:
     """Replay one file without a warehouse: read, check, fold, rows of all tables, encoded. The summary."""
     from processors.policy import Policy
+    from streams.collecting import seldom_collecting
     from streams.progress import Silent
-    from streams.replay.files import seldom_collecting
     from streams.replay.lanes import OneLane
     from streams.replay.reading import Reading
     from streams.replay.run import Run
