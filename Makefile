@@ -20,7 +20,7 @@ demo: $(READY) ## real recordings become sessions, adherence, an alert and a boa
 	@$(BIN)/rtm demo
 
 test: $(READY) ## all tests
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup --durations 25
 
 check: $(READY) ## lint, format, types, and who imports whom
 	@$(BIN)/ruff check --quiet

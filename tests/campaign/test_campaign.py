@@ -16,7 +16,7 @@ def test_the_same_seed_has_the_same_schedule_and_every_part_is_killed():
     assert {fault.what for fault in schedule(3, 6, short=True)} == {"kill", "freeze"}
 
 
-@pytest.mark.xdist_group("kafka")
+@pytest.mark.xdist_group("kafka campaign")
 @pytest.mark.slow
 def test_nothing_is_lost_doubled_or_different_after_everything_was_killed(tmp_path):
     try:

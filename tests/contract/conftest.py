@@ -14,6 +14,6 @@ def live(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Live:
     return Live(kafka, tmp_path_factory.mktemp("contract"))
 
 
-@pytest.fixture(params=[pytest.param("embedded"), pytest.param("kafka", marks=pytest.mark.xdist_group("kafka"))])
+@pytest.fixture(params=[pytest.param("embedded"), pytest.param("kafka", marks=pytest.mark.xdist_group("kafka contract"))])
 def runtime(request: pytest.FixtureRequest):
     return Embedded() if request.param == "embedded" else request.getfixturevalue("live")
