@@ -15,7 +15,7 @@ REQUIRED = os.environ.get("RTM_REQUIRE_KAFKA") == "1"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each worker of `pytest -n` has a broker of its own; the tests of a file stay together, for they share topics and what runs on them."""
+    """Each worker of `pytest -n` has a broker of its own; the tests of a file stay together: they share topics and what runs on them."""
     for item in items:
         if "kafka" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group(f"kafka {item.path.name}"))

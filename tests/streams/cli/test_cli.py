@@ -36,7 +36,13 @@ def start(*arguments: object, folder: Path = ROOT, **environment: str) -> subpro
         text=True,
         cwd=folder,
         env={**settings, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **environment},
+        preexec_fn=heed_ctrl_c,
     )
+
+
+def heed_ctrl_c() -> None:
+    """What a script runs in the background is born deaf to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def call(*arguments: object, folder: Path = ROOT, **environment: str) -> tuple[int, str, str]:
