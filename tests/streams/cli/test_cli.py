@@ -14,7 +14,8 @@ import pytest
 from streams.cli import COMMANDS, run
 
 ROOT = Path(__file__).parents[3]
-PROGRAM = [sys.executable, "-c", "from streams.cli import main; main()"]
+HEEDS_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"  # what a script runs in the background ignores it
+PROGRAM = [sys.executable, "-c", f"{HEEDS_CTRL_C}; from streams.cli import main; main()"]
 
 
 def event(name: str, nrs: float = 3, minute: int = 0) -> bytes:
@@ -36,13 +37,7 @@ def start(*arguments: object, folder: Path = ROOT, **environment: str) -> subpro
         text=True,
         cwd=folder,
         env={**settings, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **environment},
-        preexec_fn=heed_ctrl_c,
     )
-
-
-def heed_ctrl_c() -> None:
-    """What a script runs in the background is born deaf to it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def call(*arguments: object, folder: Path = ROOT, **environment: str) -> tuple[int, str, str]:
