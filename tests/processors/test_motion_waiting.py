@@ -47,4 +47,4 @@ def test_nothing_waits_once_the_session_is_closed_by_silence_or_forgotten():
     silence = Tick(BEGIN + 3600 * SECOND)
     assert waiting_after(chunk(0), chunk(2), silence) == [0, 1, 0]
     forgotten = make_fact("rtm.patient.forgotten.v1", "p", "/staff", "f", BEGIN, {"request_id": "r"})
-    assert waiting_after(chunk(0), chunk(2), forgotten, silence) == [0, 1, 1, 0]
+    assert waiting_after(chunk(0), chunk(2), forgotten, silence) == [0, 1, 0, 0]
