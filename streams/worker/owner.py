@@ -97,7 +97,7 @@ class Owner:
                 self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError, TimeoutError):
                 await asyncio.wait_for(self._task, STOP_S)
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, asyncio.CancelledError):  # aiokafka awaits the sender that it cancels
             await self.checkpoint.stop()
 
     async def _run(self, recovering: asyncio.Semaphore) -> None:

@@ -163,7 +163,7 @@ class _Worker:
         await self._drop_owners()
         if os.environ.get("RTM_DEBUG") != "1":
             threading.excepthook = lambda _: None  # Faust's thread fails loudly when it can't take leave of a broker that is gone
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, asyncio.CancelledError):  # Faust's thread cancels what waits for it when it ends first
             await asyncio.wait_for(self._app.stop(), STOP_S)
         if ended is not None:
             raise ended

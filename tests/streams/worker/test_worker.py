@@ -159,9 +159,10 @@ def test_a_worker_that_is_fenced_says_so_and_asks_to_be_started_anew(workers):
 
     asyncio.run(take_over())
     send(workers.bootstrap, facts)
-    assert worker.wait(60) == 75
+    status = worker.wait(60)
     told = workers.log(0).read_text().splitlines()[1:]
     assert told == [f"rtm: {EVENTS.name}, partition {home}, offset 0: fenced, another worker has taken the partition over; this one stops"]
+    assert status == 75
 
 
 @pytest.fixture
