@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
+from aiokafka.errors import IllegalOperation  # type: ignore[import-untyped]
 
 from streams.kafka.outgoing import Outgoing, tick_record
 from streams.kafka.security import client_arguments
@@ -24,7 +26,7 @@ from streams.worker.local_state import MemoryBlobs
 from streams.worker.partition_fold import FoldError, PartitionFold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from processors.topology import Stage
     from streams.worker.job import Job
@@ -104,13 +106,12 @@ class Checkpoint:
         # 2. Fold the records, and collect all that is to be written. In a thread: it is all computing, and may take long.
         outgoing = await self._computed(self._fold.take, piece)
         # 3. Begin the transaction.
-        await self._producer.begin_transaction()
-        # 4. Write the outputs and the changed state, the new `next_offset` in it.
-        written = await self._write(outgoing)
-        # 5. Add the offset of the input, for those who look at the group's lag.
-        await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.consumers)
-        # 6. Commit: now all of it is there, before this nothing.
-        await self._producer.commit_transaction()
+        async with self._transaction():
+            # 4. Write the outputs and the changed state, the new `next_offset` in it.
+            written = await self._write(outgoing)
+            # 5. Add the offset of the input, for those who look at the group's lag.
+            await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.consumers)
+            # 6. Commit: now all of it is there, before this nothing.
         await self._in_thread(self._store.commit, written)
         self.next_offset = piece.end
         self._show(began, before, dead)
@@ -132,18 +133,16 @@ class Checkpoint:
     async def work(self) -> None:
         """Go on with what ticks left to be done, in a transaction of its own. Raises as `fold`."""
         outgoing = await self._computed(self._fold.work)
-        await self._producer.begin_transaction()
-        written = await self._write(outgoing)
-        await self._producer.commit_transaction()
+        async with self._transaction():
+            written = await self._write(outgoing)
         await self._in_thread(self._store.commit, written)
 
     async def write_tick(self, now: int) -> None:
         """Write the tick of the instant `now` (ns) into the input itself, unless the state knows it. Fenced as all else is."""
         if now <= self.progress.tick_read:
             return
-        await self._producer.begin_transaction()
-        await self._write([tick_record(self.topic, self.partition, now)])
-        await self._producer.commit_transaction()
+        async with self._transaction():
+            await self._write([tick_record(self.topic, self.partition, now)])
 
     async def retire(self, successor: int) -> None:
         """Have no worker fold this partition any more in this generation: `successor` goes on from here. For good."""
@@ -194,10 +193,9 @@ class Checkpoint:
         return outgoing
 
     async def _commit_state(self) -> None:
-        await self._producer.begin_transaction()
         topic = self._job.state_topic(self._stage)
-        written = await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
-        await self._producer.commit_transaction()
+        async with self._transaction():
+            written = await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
         await self._in_thread(self._store.commit, written)
 
     def _open_blobs(self, end: int) -> Committed:
@@ -208,6 +206,19 @@ class Checkpoint:
         return await asyncio.get_running_loop().run_in_executor(self._job.executor, function, *arguments)
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[None]:
+        """A transaction around a block, committed at its end. Raises KafkaError; what it was, also where aiokafka only refuses to go on."""
+        try:
+            await self._producer.begin_transaction()
+            yield
+            await self._producer.commit_transaction()
+        except (IllegalOperation, AssertionError):
+            sender = self._producer._sender.sender_task  # aiokafka says why it gave up nowhere else
+            if sender.done() and not sender.cancelled() and (why := sender.exception()) is not None:
+                raise why from None
+            raise
 
     async def _write(self, records: Iterable[Outgoing]) -> int:
         """Send records in batches of one partition, in their order, and wait until the broker has them. The state topic's next offset."""

@@ -10,6 +10,7 @@ from processors.policy import Policy
 from processors.topology import MOTION, PATIENT
 from schemas.codecs import encode_kafka, make_fact
 from schemas.topics import TOPICS
+from streams.kafka.outgoing import tick_record
 from streams.kafka.placement import partition_of
 from streams.worker.checkpoint import Checkpoint
 from streams.worker.job import Job
@@ -143,3 +144,27 @@ def test_an_opened_alert_goes_out_once_as_an_event_with_its_row(fresh_topics):
     names = [header(record, "ce_id") for record in opened]
     assert len(set(names)) == len(names)
     assert all(name.endswith("/opened") for name in names)
+
+
+def test_who_is_fenced_in_the_middle_of_a_transaction_is_told_so_by_whatever_it_tries_next(fresh_topics):
+    record = tick_record("rtm.events.v1", HOME, BEGIN)
+
+    async def scenario(old, new):
+        await old.start()
+        await new.start()
+
+        async def write_again():
+            async with old._transaction():
+                with pytest.raises(ProducerFenced):
+                    await old._write([record])
+                await old._write([record])
+
+        async def begin_again():
+            async with old._transaction():
+                raise RuntimeError("not reached")
+
+        for attempt in (write_again, begin_again):
+            with pytest.raises(ProducerFenced):
+                await attempt()
+
+    with_owners(fresh_topics, scenario, number=2)
