@@ -5,6 +5,8 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
+import compose_spec
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -26,7 +28,6 @@ def with_variables(text):
 
 
 def test_the_compose_file_is_one_by_its_specification():
-    compose_spec = pytest.importorskip("compose_spec")
     known = compose_spec.PyCompose.from_json(json.dumps(yaml.safe_load(with_variables(COMPOSE_TEXT))))
     assert set(known.service_names()) == set(COMPOSE["services"])
 
@@ -109,10 +110,15 @@ def test_grafana_asks_as_a_user_that_only_reads():
     assert provider["providers"][0]["options"]["path"] in mounts
 
 
+@pytest.mark.parametrize("version", ["1.30", "1.37"])
 @pytest.mark.parametrize("document", OBJECTS, ids=lambda each: f"{each['kind']}-{each['metadata']['name']}")
-def test_a_manifest_is_one_by_kubernetes_schema(document):
-    validator = pytest.importorskip("kubernetes_validate", reason="no schemas of Kubernetes here: pip install kubernetes-validate")
-    validator.validate(document, "1.30", strict=True)
+def test_a_manifest_is_one_by_kubernetes_schema(document, version):
+    kubernetes_validate.validate(document, version, strict=True)
+
+
+def test_a_manifest_with_an_unknown_field_is_none():
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate({**OBJECTS[-1], "specs": {}}, "1.37", strict=True)
 
 
 @pytest.mark.parametrize("name", PODS)
