@@ -111,6 +111,7 @@ class Archive:
         self._chains: dict[int, range] = {}
         self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
         self._now: dict[int, DaySummary] = {}
+        self.pain_baselines: dict[tuple[int, int, int], float | None] = {}  # by day and what the rule asks: `processors.alerts.pain`
         self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
         self._quiet_until = 0  # before this instant the time alone changes nothing
         self.changed = False

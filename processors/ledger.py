@@ -103,6 +103,10 @@ class Ledger(Archive):
         for day in days:
             self._fresh.pop(day, None)
             self._now.pop(day, None)
+        if self.pain_baselines and days:
+            first = min(days)
+            for key in [key for key in self.pain_baselines if key[0] > first]:
+                del self.pain_baselines[key]
 
     def days_touched_by(self, entry: Dated) -> set[int]:
         """The days whose own facts an entry can change, as things stand."""
@@ -132,6 +136,7 @@ class Ledger(Archive):
         self.head.stale.everything = True
         self._fresh.clear()
         self._now.clear()
+        self.pain_baselines.clear()
         self._plans = None
         self._quiet_until = 0
         if redate:
@@ -196,6 +201,7 @@ class Ledger(Archive):
         if head.today is None or today - head.today > LONG_SILENCE:
             self.recount(redate=False)
         if head.today != today:
+            self.pain_baselines.clear()
             head.stale.care = head.stale.care or any(isinstance(x, Setup | Minutes) for x in head.structural)
             self._forget_days()
         linked |= {day for entry in coming for day in self._touched_by(entry)}
@@ -319,6 +325,7 @@ class Ledger(Archive):
         self._by_day.clear()
         self._forget_days()
         self.shown.clear()
+        self.pain_baselines.clear()
         self._plans = None
 
     @property

@@ -56,13 +56,17 @@ class PlanBook:
             versions.sort(key=lambda v: (v[0].version, v[0].age), reverse=True)
         self._timeline = timeline
         self._made: dict[tuple[int, ...], DayPlan] = {}
+        self._of: dict[int, DayPlan] = {}
 
     def of(self, day: int) -> DayPlan:
         """The plan of a day; empty when the day is in no episode or nothing is prescribed. Not to be changed."""
+        if (known := self._of.get(day)) is not None:
+            return known
         versions, today = self._standing(day), weekday(day)
         key = (today, *(id(version) for version in versions))
         if (known := self._made.get(key)) is None:
             known = self._made[key] = self._make(versions, today)
+        self._of[day] = known
         return known
 
     def _standing(self, day: int) -> list[Prescribed]:

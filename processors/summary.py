@@ -6,6 +6,8 @@ billing are computed from, so that a fact of today never reads the facts of last
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import msgspec
 import orjson
 
@@ -69,7 +71,7 @@ class Seen(msgspec.Struct, array_like=True, frozen=True):
 NOTHING_SEEN = Seen()
 
 
-class DaySummary(msgspec.Struct, array_like=True, frozen=True):
+class DaySummary(msgspec.Struct, array_like=True, frozen=True, dict=True):
     """What other days need to know of a day. Instants in ns."""
 
     adherence: Adherence = Adherence()
@@ -81,6 +83,11 @@ class DaySummary(msgspec.Struct, array_like=True, frozen=True):
     scores: list[ScoreSeen] = []
     recorded: int = 0
     seen: Seen | None = None
+
+    @cached_property
+    def worst(self) -> float | None:
+        """The highest NRS told on the day; None where none was."""
+        return max([nrs for _, nrs in self.pains], default=None)
 
 
 def status(prescribed_reps: int, completed_reps: int, *, over: bool, heard: bool) -> str:

@@ -23,13 +23,16 @@ FLARE_DAYS = 14
 def _maxima(view: View, day: int, count: int) -> list[tuple[int, float]]:
     """The daily maxima of the `count` days that end on a day, newest first, of the days that were reported on."""
     days = range(day, max(day - count, view.first - 1), -1)
-    return [(number, max(nrs for _, nrs in reports)) for number in days if (reports := view.day(number).pains)]
+    return [(number, worst) for number in days if (worst := view.day(number).worst) is not None]
 
 
 def _baseline(view: View, day: int, of: PainFlare) -> float | None:
     """The median of the daily maxima of the days before; None where too few were reported on."""
-    maxima = [nrs for _, nrs in _maxima(view, day - 1, of.days)]
-    return median(maxima) if len(maxima) >= of.least_days else None
+    key = (day, of.days, of.least_days)
+    if key not in view.baselines:
+        maxima = [nrs for _, nrs in _maxima(view, day - 1, of.days)]
+        view.baselines[key] = median(maxima) if len(maxima) >= of.least_days else None
+    return view.baselines[key]
 
 
 def may_flare(view: View, rule: InForce, day: int, nrs: float) -> bool:
@@ -52,11 +55,11 @@ def _run(reports: Iterator[tuple[int, float]], threshold: float) -> list[tuple[i
 
 
 def _flare_on(view: View, of: PainFlare, day: int) -> Finding | None:
-    reports = view.day(day).pains
-    if not reports or max(nrs for _, nrs in reports) < of.rise:
+    worst, reports = view.day(day).worst, view.day(day).pains
+    if worst is None or worst < of.rise:
         return None
     usual = _baseline(view, day, of)
-    if usual is None or max(nrs for _, nrs in reports) < usual + of.rise:
+    if usual is None or worst < usual + of.rise:
         return None
     for last in range(len(reports), 0, -1):
         earlier = (x for number in view.back(day - 1, FLARE_DAYS) for x in reversed(view.day(number).pains))

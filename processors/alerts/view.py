@@ -18,10 +18,23 @@ from processors.summary import NOTHING_SEEN, DaySummary, Seen
 NOTHING = DaySummary()
 
 
+class _Days(dict[int, DaySummary]):
+    """The days of an episode from its first up to today, as of now, taken from the ledger as they are asked for; any other is empty."""
+
+    def __init__(self, ledger: Ledger, first: int, today: int) -> None:
+        super().__init__()
+        self._ledger, self._first, self._today = ledger, first, today
+
+    def __missing__(self, day: int) -> DaySummary:
+        found = self[day] = self._ledger.current(day) if self._first <= day <= self._today else NOTHING
+        return found
+
+
 class View:
     """A patient's episode of today, as of `ledger.head.now`.
 
-    `since`: of days that ended before it (ns) no rule may speak. `lenient`: a check-in alone makes a data day of a period.
+    `day(number)`: the summary of a day. `baselines`: what is known of pain baselines. `since`: of days that ended before it (ns) no rule
+    may speak. `lenient`: a check-in alone makes a data day of a period.
     """
 
     def __init__(self, ledger: Ledger, episode: Episode, since: int, *, lenient: bool = False) -> None:
@@ -33,7 +46,8 @@ class View:
         self.since = since
         self.lenient = lenient
         self.last_over = self._last_over()
-        self._days: dict[int, DaySummary] = {}
+        self.day = _Days(ledger, self.first, self.today).__getitem__
+        self.baselines = ledger.pain_baselines
 
     def whole(self) -> View:
         """The same view without a limit to days that ended after the plan in force was recorded: what a standing alert is judged by."""
@@ -52,14 +66,6 @@ class View:
     def over_at(self, day: int) -> int:
         """The instant (ns) from which a day is over."""
         return self.episode.over_at(day)
-
-    def day(self, day: int) -> DaySummary:
-        """A day of the episode up to today, as of now; any other is empty."""
-        found = self._days.get(day)
-        if found is None:
-            within = self.first <= day <= self.today
-            found = self._days[day] = self._ledger.current(day) if within else NOTHING
-        return found
 
     def seen(self, day: int) -> Seen:
         """What was sensed and taken on a day."""
