@@ -98,8 +98,8 @@ class Settings(BaseSettings):
     ack_secret: Annotated[SecretStr | None, Field(description="what links are signed with; of several words the last signs")] = None
     ack_secret_file: Annotated[Path | None, Field(description="a file that holds it")] = None
     ack_hours: Annotated[PositiveInt, Field(description="how long a link in a message can be used, hours")] = 72
-    sink_rows: Annotated[PositiveInt, Field(description="the sink inserts when it has so many rows in hand")] = 50_000
-    sink_bytes: Annotated[PositiveInt, Field(description="the sink inserts when it has so much in hand, bytes")] = 8 * MEBIBYTE
+    sink_rows: Annotated[PositiveInt, Field(description="the sink inserts when it has so many rows in hand")] = 200_000
+    sink_bytes: Annotated[PositiveInt, Field(description="the sink inserts when it has so much in hand, bytes")] = 64 * MEBIBYTE
     sink_age_s: Annotated[PositiveFloat, Field(description="the sink inserts what it has had in hand this long, s")] = 1.0
     tick_timeout_s: Annotated[PositiveInt, Field(description="rtm send gives up when the log is silent this long, RTM_CLOCK=log, s")] = 120
     grafana: Annotated[str, Field(pattern=r"^https?://", description="where Grafana answers, for rtm dashboards")] = "http://127.0.0.1:3000"

@@ -61,8 +61,9 @@ def topics_there(bootstrap: str, names: Iterable[str]) -> dict[str, TopicThere]:
 
 
 def hush() -> None:
-    """Keep kafka-python's own log off the terminal: what matters of it is told by our errors."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    """Keep the clients' own logs off the terminal: what matters of them is told by our errors."""
+    for name in ("kafka", "aiokafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @cache

@@ -7,8 +7,8 @@ rtm.dead-letters.v1                 what its rtm-* headers say, and the original
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import msgspec
 import orjson
@@ -46,8 +46,7 @@ class UnusableRecordError(Exception):
     """The record can't become rows; the message says why, without any of its values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """The rows of one record: the base table, JSON Lines, their number, the record itself, and whose it is if that must be asked."""
 
     table: str
@@ -72,14 +71,17 @@ def piece_of(record: Any, generation: int) -> Piece | None:
         return None if is_marker(record.headers) else _dead_letter_piece(record, generation)
     if not record.value or record.value.isspace():
         return None
-    named = dict(record.headers).get("table") or b""
-    table = named.decode("utf-8", "replace") or _DEFAULT_TABLES.get(record.topic, "")
+    lines = record.value if record.value.endswith(b"\n") else record.value + b"\n"
+    return Piece(_base_name(record.topic, record.headers), lines, lines.count(b"\n"), record)
+
+
+@lru_cache(128)
+def _base_name(topic: str, headers: tuple[tuple[str, bytes | None], ...]) -> str:
+    named = dict(headers).get("table") or b""
     try:
-        base = base_table(table)
+        return base_table(named.decode("utf-8", "replace") or _DEFAULT_TABLES.get(topic, "")).name
     except WarehouseError:
         raise UnusableRecordError("its header table names no table of the warehouse") from None
-    lines = record.value if record.value.endswith(b"\n") else record.value + b"\n"
-    return Piece(base.name, lines, lines.count(b"\n"), record)
 
 
 def _samples_piece(record: Any) -> Piece | None:

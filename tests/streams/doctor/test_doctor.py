@@ -50,7 +50,7 @@ def test_a_wrong_and_an_unknown_variable_are_told_with_the_rest(doctor):
     [unknown] = [finding for finding in findings if finding["name"] == "RTM_WAREHOSE"]
     assert (unknown["state"], unknown["remedy"]) == ("warn", "unset it, or did you mean RTM_WAREHOUSE?")
     assert (shown["RTM_TICK_S"]["value"], shown["RTM_TICK_S"]["source"]) == ("900", "environment")
-    assert (shown["RTM_SINK_ROWS"]["value"], shown["RTM_SINK_ROWS"]["source"]) == ("50000", "default")
+    assert (shown["RTM_SINK_ROWS"]["value"], shown["RTM_SINK_ROWS"]["source"]) == ("200000", "default")
 
 
 def test_what_is_named_and_does_not_answer_fails_and_no_password_is_shown(doctor):
