@@ -14,6 +14,10 @@ from processors.entries import Ended, Goal, Prescribed
 from processors.episodes import Episode, Timeline
 
 
+AT_HAND = 64
+"""The plans of so many days are looked up once; then all are forgotten."""
+
+
 @dataclass(slots=True)
 class Due:
     """What one exercise asks of a day: sessions, repetitions, and how many repetitions one session can count for."""
@@ -66,6 +70,8 @@ class PlanBook:
         key = (today, *(id(version) for version in versions))
         if (known := self._made.get(key)) is None:
             known = self._made[key] = self._make(versions, today)
+        if len(self._of) >= AT_HAND:
+            self._of.clear()
         self._of[day] = known
         return known
 
