@@ -13,7 +13,6 @@ from processors.calendar import weekday
 from processors.entries import Ended, Goal, Prescribed
 from processors.episodes import Episode, Timeline
 
-
 AT_HAND = 64
 """The plans of so many days are looked up once; then all are forgotten."""
 
