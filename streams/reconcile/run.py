@@ -144,11 +144,12 @@ def _counted(states: States) -> Iterator[Line]:
 
 
 def _in_kafka(reader: Reader, states: States, known: Mapping[tuple[str, int], tuple[int, int]]) -> Iterator[Line]:
-    """Count from where the records were last found equal, or from the beginning."""
+    """Count from where the records were last found equal, or where the topic was rewritten, or from the beginning."""
     progress = {TopicPartition(topic, number): each for topic, found in states.items() for number, each in found.items()}
     begins = reader.begins(progress)
     since = {place: known.get((place.topic, place.partition), (0, 0)) for place in progress}
     since = {place: base if base[0] <= progress[place].next_offset else (0, 0) for place, base in since.items()}
+    since = {place: max(base, (progress[place].counted_from, progress[place].read_before)) for place, base in since.items()}
     starts = {place: max(begins[place], base[0]) for place, base in since.items()}
     counts = count_records(reader, starts, {place: each.next_offset for place, each in progress.items()})
     for place, each in sorted(progress.items()):

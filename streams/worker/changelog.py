@@ -40,7 +40,8 @@ class Progress(msgspec.Struct):
 
     `tick` is the newest tick whose work is done, `tick_read` the newest that was read. `crashes` counts, by offset, how often a processor
     failed at a record that is not done; `put_off` the ticks' dead letters, as ticks count besides. `log_id` is the input topic's id;
-    `lost` counts the offsets that were gone from it unread, and were accepted as lost.
+    `lost` counts the offsets that were gone from it unread, and were accepted as lost. Where the topic was rewritten, `read_before`
+    records had been read by the offset `counted_from`, whatever of them it still holds.
     """
 
     next_offset: int = 0
@@ -60,6 +61,8 @@ class Progress(msgspec.Struct):
     put_off: int = 0
     log_id: str = ""
     lost: int = 0
+    counted_from: int = 0
+    read_before: int = 0
 
 
 class ChangelogStore:

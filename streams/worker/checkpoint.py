@@ -150,6 +150,18 @@ class Checkpoint:
         self._store.put_progress(self.progress)
         await self._commit_state()
 
+    async def skip_to(self, offset: int) -> None:
+        """Go on at an offset, what lies before it being in the state already: the log was rewritten. Nothing where it is there yet."""
+        progress = self.progress
+        if progress.next_offset >= offset:
+            return
+        progress.next_offset = progress.counted_from = offset
+        progress.read_before = progress.read
+        progress.crashes.clear()
+        self._store.put_progress(progress)
+        await self._commit_state({TopicPartition(self.topic, self.partition): offset})
+        self.next_offset = offset
+
     async def see_what_is_lost(self) -> None:
         """Raise LogError when the log lacks what the state needs next; it may have been cut while it was read."""
         self._compare(self.progress, await read_bounds(self._job.bootstrap, self.topic, self.partition), accept=False)
@@ -192,10 +204,12 @@ class Checkpoint:
             raise
         return outgoing
 
-    async def _commit_state(self) -> None:
+    async def _commit_state(self, offsets: Mapping[Any, int] | None = None) -> None:
         topic = self._job.state_topic(self._stage)
         async with self._transaction():
             written = await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
+            if offsets is not None:
+                await self._producer.send_offsets_to_transaction(offsets, self._job.consumers)
         await self._in_thread(self._store.commit, written)
 
     def _open_blobs(self, end: int) -> Committed:
