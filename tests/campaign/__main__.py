@@ -19,7 +19,8 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=40)
     parser.add_argument("--days", type=int, default=60, help="simulated days; they keep events flowing")
     parser.add_argument("--short", action="store_true", help="kills and one freeze, as the test has it")
-    parser.add_argument("--full-disk", action="store_true", help="the second worker's state on a tmpfs of 256 KiB; needs root")
+    small = "the second worker's state on a tmpfs of 256 KiB, the warehouse's disk full for 20 s; needs root"
+    parser.add_argument("--full-disk", action="store_true", help=small)
     parser.add_argument("--keep", type=Path, help="a new folder that stays, with logs and tables")
     options = parser.parse_args()
     seed = secrets.randbelow(1_000_000) if options.seed is None else options.seed

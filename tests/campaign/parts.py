@@ -52,7 +52,7 @@ class Part:
 class Parts:
     """All of them. Use as a context: at the end none is left."""
 
-    def __init__(self, folder: Path, bootstrap: str, routes: Path, settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, bootstrap: str, routes: Path, settings: dict[str, str], warehouse: Path) -> None:
         self.folder = folder
         self.http = free_port()
         self.dsn = f"clickhouse://127.0.0.1:{self.http}/rtm"
@@ -63,8 +63,7 @@ class Parts:
             "RTM_STATE_FOLDER": str(folder / "state"),
         }  # fmt: skip
         self.parts: dict[str, Part] = {}
-        warehouse = [sys.executable, "-m", "tests.campaign.warehouse", str(folder / "warehouse"), str(self.http)]
-        self._add("warehouse", warehouse)
+        self._add("warehouse", [sys.executable, "-m", "tests.campaign.warehouse", str(warehouse), str(self.http)])
         for name in ("worker-0", "worker-1"):
             self._add(name, leashed("worker"))
         self._add("sink", leashed("sink"))

@@ -7,7 +7,6 @@ simulated events ─┬▶ rtm send ─▶ Kafka ─▶ two workers ─▶ sink 
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from contextlib import ExitStack
@@ -26,6 +25,7 @@ from streams.dispatch.receiver import Receiver, new_secret
 from streams.kafka import server as kafka_server
 from streams.kafka.jars import KafkaError
 from streams.kafka.topics import declare
+from streams.reconcile.run import Asked, reconcile
 from streams.replay.files import replay
 from streams.replay.log import replay_log
 from streams.send.sender import send
@@ -33,6 +33,7 @@ from streams.send.tick_gate import TickError
 from streams.settings import Settings
 from streams.warehouse.compare import ORDER_TABLES, Compared, compare_rows, compare_tables, read_dead_letters, read_table, read_tables
 from streams.warehouse.connection import open_warehouse
+from tests.campaign.disks import filled, mounted
 from tests.campaign.parts import Parts
 from tests.campaign.schedule import Fault, schedule
 from tests.streams.live_log import read_all
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 PARTITIONS, GROUP = 4, "rtm"
 QUIET_S = 300.0
+WAREHOUSE_DISK = "2g"
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Verdict:
     faults_in_flow: int = 0
     tables: dict[str, Compared] = field(default_factory=dict)
     statuses: dict[str, dict[int, int]] = field(default_factory=dict)
+    reconciled: int = 0
     opened: int = 0
     webhooks: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -64,7 +67,7 @@ class Verdict:
         return {
             "exact": not self.wrong, "wrong": self.wrong, "seconds": round(self.seconds, 1), "faults": self.faults,
             "faults_while_events_flowed": self.faults_in_flow, "facts": self.facts, "rows": rows, "alerts_opened": self.opened,
-            "webhooks": self.webhooks, "ended_by_themselves": self.statuses,
+            "webhooks": self.webhooks, "counts_reconciled": self.reconciled, "ended_by_themselves": self.statuses,
         }  # fmt: skip
 
 
@@ -80,10 +83,13 @@ def campaign(
     full_disk: bool = False,
     say: Callable[[str], None] = print,
 ) -> Verdict:
-    """Run one in `folder`, which must be empty. `full_disk`: the second worker's state lies on a tmpfs of 256 KiB, which needs root."""
+    """Run one in `folder`, which must be empty.
+
+    `full_disk`, which needs root: the second worker's state lies on a tmpfs of 256 KiB, the warehouse on one that is filled for 20 s.
+    """
     began = time.monotonic()
     verdict = Verdict()
-    faults = schedule(seed, kills, short=short)
+    faults = schedule(seed, kills, short=short, full_disk=full_disk)
     events = folder / "events.jsonl.zst"
     simulated = ["--patients", str(patients), "--days", str(days), "--seed", str(seed), "--samples", "--quiet", "--json"]
     assert rtm(["simulate", *simulated, "--faults", "duplicates=0.02,late=0.05,offline=0.02", "--output", str(events)]) == 0
@@ -98,12 +104,15 @@ def campaign(
         secret = new_secret()
         receiver = stack.enter_context(Receiver(secret))
         write_routes(folder, receiver.url, secret)
-        parts = Parts(folder, bootstrap, folder / "routes.toml", {"RTM_TICK_S": str(tick_s), "RTM_GROUP": GROUP})
+        small, disk = folder / "small", folder / "disk"
+        for mount in (small, disk):
+            mount.mkdir()
         if full_disk:
-            small = folder / "full"
-            small.mkdir()
-            subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(small)], check=True)
-            stack.callback(subprocess.run, ["umount", "-l", str(small)], check=False)
+            stack.enter_context(mounted(small, "256k"))
+            stack.enter_context(mounted(disk, WAREHOUSE_DISK))
+        settings = {"RTM_TICK_S": str(tick_s), "RTM_GROUP": GROUP}
+        parts = Parts(folder, bootstrap, folder / "routes.toml", settings, disk / "warehouse")
+        if full_disk:
             parts.set_environment("worker-1", RTM_STATE_FOLDER=str(small))
         stack.enter_context(parts)
         sending = _Sending(
@@ -160,6 +169,9 @@ def _do(fault: Fault, parts: Parts, folder: Path, bootstrap: str) -> None:
         parts.freeze(fault.part, fault.length_s)
     elif fault.what == "take away":
         parts.take_away(fault.part, fault.length_s)
+    elif fault.what == "fill the disk of":
+        with filled(folder / "disk"):
+            time.sleep(fault.length_s)
     elif fault.what == "add and remove a worker":
         parts.add_for_a_while(fault.part, fault.length_s)
     elif fault.what == "restart each worker in turn":
@@ -198,7 +210,10 @@ def _judge(
     tick_s: int,
 ) -> None:
     with open_warehouse(parts.dsn, read_only=True) as warehouse:
+        lines = reconcile(Settings(kafka=bootstrap, group=GROUP), warehouse, Asked(1, QUIET_S, whole=True))
         live, live_dead = read_tables(warehouse, (*ORDER_TABLES, "alerts")), read_dead_letters(warehouse)
+    verdict.reconciled = len(lines)
+    verdict.wrong += [f"not reconciled: {line}" for line in lines if line.state != "equal"]
     with open_warehouse(f"chdb://{folder / 'log'}") as warehouse:
         replay_log(bootstrap, warehouse, policy=Policy(tick_s=tick_s))
         of_the_log = read_table(warehouse, "alerts")

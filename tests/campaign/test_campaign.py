@@ -28,3 +28,4 @@ def test_nothing_is_lost_doubled_or_different_after_everything_was_killed(tmp_pa
     assert verdict.wrong == []
     assert verdict.faults == 7
     assert verdict.opened > 0
+    assert verdict.reconciled > 20

@@ -307,6 +307,29 @@ def test_a_warehouse_that_is_away_is_waited_for_in_bounded_memory_and_gets_every
     assert count(warehouse, "pain_daily_history") == 1500
 
 
+def test_a_warehouse_that_hangs_in_the_middle_holds_the_reading_and_gets_everything_when_it_goes_on(fresh_topics, tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "tests.campaign.warehouse", str(tmp_path / "warehouse"), str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert "ready" in server.stdout.readline()
+            write(fresh_topics, metrics(20))
+            with sinking(settings(fresh_topics, sink_rows=100), lambda: open_warehouse(f"clickhouse://127.0.0.1:{port}/rtm")) as said:
+                until(lambda: said.sink.rows == 20, 120)
+                server.send_signal(signal.SIGSTOP)
+                write(fresh_topics, metrics(300, days=2))
+                until(lambda: said.sink.rows_in_hand >= 100)
+                in_hand = said.sink.rows_in_hand
+                write(fresh_topics, metrics(300, days=3, revision_of=2))
+                time.sleep(1.5)
+                assert said.sink.rows_in_hand == in_hand
+                server.send_signal(signal.SIGCONT)
+                until(lambda: unread(fresh_topics) == 0, 120)
+                assert said.sink.rows == 20 + 600 + 900
+        finally:
+            server.kill()
+
+
 def test_it_ends_at_once_while_the_warehouse_is_away_and_commits_nothing(fresh_topics):
     write(fresh_topics, metrics(5))
     with sinking(settings(fresh_topics), lambda: open_warehouse(f"clickhouse://127.0.0.1:{free_port()}/rtm")) as said:

@@ -1,6 +1,7 @@
 """Slices through Faust on a real Kafka: every record once, in order, with its headers, from where the owner says; holes are mended."""
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -14,6 +15,8 @@ from processors.policy import Policy
 from processors.topology import PATIENT
 from schemas.codecs import encode_kafka
 from schemas.topics import TOPICS
+from streams.kafka.placement import partition_of
+from streams.worker import owner as owners_rules
 from streams.worker.job import Job
 from streams.worker.owner import Owner, join
 from streams.worker.slices import Slice, SliceTransport
@@ -171,3 +174,44 @@ def test_an_owner_that_misses_a_slice_reads_it_again(fresh_topics, tmp_path, los
     assert failures == []
     assert (progress.read, progress.applied, progress.duplicates) == (len(facts), len(facts) // 3, len(facts) - len(facts) // 3)
     assert len({piece.seek for piece in seen}) == 2
+
+
+def test_a_stage_that_is_slow_has_its_partition_held_and_then_does_all_of_it(fresh_topics, tmp_path, monkeypatch):
+    monkeypatch.setattr(owners_rules, "BACKLOG_RECORDS", 60)
+    facts = [fact for fact in small_log(patients=1) if not fact.type.startswith("rtm.sensor")]
+    facts = (facts * (300 // len(facts) + 1))[:300]
+    failures: list[Exception] = []
+    owners: list[Owner] = []
+    slow = threading.Event()
+
+    def take(piece):
+        owners[0].take(piece)
+
+    async def scenario():
+        with ThreadPoolExecutor(1) as executor:
+            job = Job(fresh_topics, "rtm", 1, Policy(), 1 << 20, {topic.name: 4 for topic in TOPICS}, executor)
+            async with consuming(fresh_topics, tmp_path, "slow", take) as consumer:
+                home = partition_of(encode_kafka(facts[0])[0], 4)
+                owner = Owner(job, PATIENT, home, consumer, lambda _: None, lambda _, error: failures.append(error))
+                owners.append(owner)
+                owner.start(asyncio.Semaphore(1))
+                await until(lambda: owner.ready)
+                executor.submit(slow.wait)
+                producer = AIOKafkaProducer(bootstrap_servers=fresh_topics)
+                await producer.start()
+                for fact in facts:
+                    key, value, headers = encode_kafka(fact)
+                    await producer.send(EVENTS, value, key=key, headers=headers, partition=home)
+                await producer.flush()
+                await producer.stop()
+                await until(lambda: owner.tp in consumer._thread.held)
+                await asyncio.sleep(2)
+                held = owner._waiting_records()
+                slow.set()
+                await until(lambda: failures or owner.checkpoint.next_offset == len(facts), 60)
+                await owner.stop()
+                return held
+
+    held = asyncio.run(scenario())
+    assert failures == []
+    assert 60 < held < 150
