@@ -93,6 +93,14 @@ def prune(warehouse: Warehouse, keep: int = 2) -> list[int]:
     return sorted(row["generation"] for row in old + dead)
 
 
+def drop_others(warehouse: Warehouse, source: str, keep: int) -> list[int]:
+    """Drop the rows of all runs of a source but one: live groups that a rebuild has replaced, rebuilds under way. Returns which."""
+    others = [row for row in _generations(warehouse) if row["source"] == source and row["generation"] != keep and row["status"] != "pruned"]
+    for row in others:
+        _drop(warehouse, row)
+    return sorted(row["generation"] for row in others)
+
+
 def _generations(warehouse: Warehouse) -> list[dict[str, Any]]:
     return warehouse.query("SELECT * FROM rtm.generations FINAL ORDER BY generation").records()
 

@@ -58,6 +58,12 @@ def on_disk(folder, text):
     return [path.name for place in Path(folder, "data").glob("rtm.events.v1-*") for path in place.iterdir() if text in path.read_bytes()]
 
 
+def held(dsn):
+    """The generations whose rows a warehouse has."""
+    with open_warehouse(dsn) as warehouse:
+        return warehouse.query("SELECT DISTINCT generation FROM rtm.sessions_revisions ORDER BY generation").rows
+
+
 def rewrite_killed_at(step, environment):
     """Run it in a process of its own and kill that as soon as it tells of a step; whether it came to tell."""
     with subprocess.Popen(
@@ -121,6 +127,10 @@ def test_the_log_without_a_patient_killed_at_every_step(broker, tmp_path, monkey
         wait_for_tick(kafka, last_tick(6), partitions=2, seconds=120)
         assert run_cli(["reconcile", "--wait", "120"]) == 0
         assert run_cli(["rebuild", "--switch", "--quiet"]) == 0
+    assert held(dsn) == [(1,), (2,)]
+    assert run_cli(["rebuild", "--prune"]) == 0
+    assert "generation 2 stays; rows dropped of: 1" in capsys.readouterr().out
+    assert held(dsn) == [(2,)]
     with open_warehouse(dsn) as warehouse:
         ours = read_tables(warehouse, TABLES)
         assert everywhere(warehouse, GONE) == []
