@@ -21,14 +21,14 @@ _TO = "{to:DateTime64(9, 'UTC')}"
 _TOKEN = re.compile(
     r"\$__(?P<filter>timeFilter|dateFilter)\((?P<column>[A-Za-z_][A-Za-z0-9_.]*)\)"
     r"|\$__(?P<bound>fromTime|toTime)\b"
-    r"|\(\$\{(?P<variable>clinic|therapist|patient):singlequote\}\)"
+    r"|\(\$\{(?P<variable>clinic|therapist|patient|calendars):singlequote\}\)"
     r"|(?P<unknown>\$(?:__\w+|\{[^}]*\}|\w+))"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """SQL with bound parameters only, and their names: `from`, `to` (UTC text), `clinic`, `therapist`, `patient` (lists of text)."""
+    """SQL with bound parameters only, and their names: `from`, `to` (UTC), `clinic`, `therapist`, `patient`, `calendars` (lists)."""
 
     sql: str
     parameters: frozenset[str]

@@ -40,6 +40,8 @@ _QUERIES: dict[Variable, str] = {
 }
 _MOST_URGENT = "SELECT patient_id FROM rtm.worklist WHERE clinic_id IN (${clinic:singlequote}) ORDER BY urgency DESC, patient_id LIMIT 50"
 """Of a board of many patients: whose calendars it can hold."""
+_CALENDARS = "calendars"
+"""What that variable is called: `patient` is the one patient of the Patient board, and the links between boards carry variables along."""
 _LABELS: dict[Variable, str] = {"clinic": "Clinic", "therapist": "Therapist", "patient": "Patient"}
 
 
@@ -72,7 +74,8 @@ def render(board: Board, until: date | None = None) -> dict[str, Any]:
             made.annotation(_annotation(panel.title, panel.annotation.kind))
         for each in panels(board, panel):
             made.with_panel(each)
-    found: dict[str, Any] = json.loads(json.dumps(made.build(), cls=JSONEncoder))
+    built = json.dumps(made.build(), cls=JSONEncoder)
+    found: dict[str, Any] = json.loads(built if _one_patient(board) else built.replace("${patient:", f"${{{_CALENDARS}:"))
     marks = [(panel, panel.annotation) for panel in board.panels if panel.annotation]
     listed = found.get("annotations", {}).get("list", [])
     for entry, (panel, annotation) in zip(listed, marks, strict=True):
@@ -94,16 +97,21 @@ def render_all(until: date | None = None) -> dict[str, dict[str, Any]]:
     return {uid(board): render(board, until) for board in BOARDS.values()}
 
 
+def _one_patient(board: Board) -> bool:
+    return board.id == "patient"
+
+
 def _datasource() -> build.DatasourceVariable:
     return build.DatasourceVariable("ds").label("ClickHouse").type(target.DATASOURCE_TYPE)
 
 
 def _variable(board: Board, name: Variable) -> build.QueryVariable:
-    one = board.id == "patient" and name == "patient"
-    sql = _MOST_URGENT if name == "patient" and not one else _QUERIES[name]
+    one = _one_patient(board) and name == "patient"
+    most_urgent = name == "patient" and not one
+    sql = _MOST_URGENT if most_urgent else _QUERIES[name]
     made = (
-        build.QueryVariable(name)
-        .label(_LABELS[name] if one or name != "patient" else "Calendars of")
+        build.QueryVariable(_CALENDARS if most_urgent else name)
+        .label("Calendars of" if most_urgent else _LABELS[name])
         .datasource(target.DATASOURCE)
         .query(sql)
         .refresh(VariableRefresh.ON_DASHBOARD_LOAD)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from dashboards.panel import Annotation, Field, Panel
 
 DATASOURCE_TYPE = "grafana-clickhouse-datasource"
+PLUGIN_VERSION = "4.14.1"
+"""The plugin whose query model this is; without one it takes a query for one of version 3, and rewrites it."""
 DATASOURCE = DataSourceRef(type_val=DATASOURCE_TYPE, uid="${ds}")
 STATES = ("missed", "unknown", "rest", "pending", "partial", "met")
 """A day's statuses, numbered from 1 in this order: Grafana spreads numbers by label, not text."""
@@ -40,6 +42,7 @@ class ClickHouseQuery(Dataquery):
         return {
             "refId": self.ref_id,
             "datasource": DATASOURCE,
+            "pluginVersion": PLUGIN_VERSION,
             "editorType": "sql",
             "queryType": "timeseries" if self.shape == TIME_SERIES else "table",
             "format": self.shape,
@@ -97,9 +100,9 @@ def states(panel: Panel) -> Target:
 
 def annotation(panel: Panel, marks: Annotation) -> dict[str, object]:
     """The query of the marks that a panel puts into the others: time, where they end, what they say."""
-    selected = [f"toDateTime({quoted(marks.start)}) AS time"]
+    selected = [f"toDateTime({quoted(marks.start)}, 'UTC') AS time"]
     if marks.end:
-        selected.append(f"toDateTime({quoted(marks.end)}) AS timeEnd")
+        selected.append(f"toDateTime({quoted(marks.end)}, 'UTC') AS timeEnd")
     selected += [f"toString({quoted(marks.text)}) AS text", f"'{marks.kind}' AS tags"]
     return ClickHouseQuery(_outer(selected, panel, order="time"), TABLE, "Anno").to_json()
 

@@ -75,6 +75,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
             "clinic": list(about.clinics),
             "therapist": list(about.therapists),
             "patient": names,
+            "calendars": names,
         }
         answers = {}
         for panel in PANELS.values():

@@ -76,6 +76,7 @@ def test_every_panel_has_its_place_and_says_what_no_data_means():
 def test_a_target_is_as_the_plugin_wants_it(uid, title, target):
     assert target["datasource"] == {"type": COLLECTION, "uid": "${ds}"}
     assert target["editorType"] == "sql"
+    assert target["pluginVersion"].startswith("4.")
     assert target["format"] in {0, 1}
     assert type(target["format"]) is int
     assert target["queryType"] == ("timeseries" if target["format"] == 0 else "table")
@@ -109,6 +110,14 @@ def test_annotations_and_variables_give_rows_too(asked, dashboard):
     assert kinds[0] == "datasource"
     for variable in dashboard["templating"]["list"][1:]:
         assert asked.by_sql[variable["query"]].rows
+
+
+@each_dashboard
+def test_a_dashboard_has_the_variables_that_it_asks_by_and_patient_is_always_one(dashboard):
+    variables = {variable["name"]: variable for variable in dashboard["templating"]["list"]}
+    assert set(re.findall(r"\$\{(\w+):singlequote\}", json.dumps(dashboard))) <= set(variables)
+    if "patient" in variables:
+        assert (variables["patient"]["multi"], variables["patient"]["includeAll"]) == (False, False)
 
 
 def test_a_patients_name_leads_to_his_course():
