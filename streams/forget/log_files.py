@@ -53,6 +53,13 @@ def forget_cuts(settings: Settings) -> None:
         _patiently(lambda: client.delete_groups([_group(settings)]))
 
 
+def lagging_partitions(bootstrap: str) -> list[int]:
+    """The partitions of which a replica is not in sync: it would not begin the new file where its leader does. KafkaError."""
+    with admin(bootstrap) as client:
+        [topic] = client.describe_topics([EVENTS.name])
+    return [each["partition_index"] for each in topic["partitions"] if set(each["isr_nodes"]) != set(each["replica_nodes"])]
+
+
 @contextmanager
 def new_files(bootstrap: str) -> Iterator[None]:
     """While this is open, the first record that is written to a partition begins a new file of it. KafkaError."""

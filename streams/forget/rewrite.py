@@ -26,7 +26,7 @@ from aiokafka.errors import KafkaError as ClientError  # type: ignore[import-unt
 from processors.topology import PATIENT
 from schemas.topics import EVENTS, TOPICS
 from streams.forget.log_copy import compare, copy, requested, stays
-from streams.forget.log_files import delete_before, forget_cuts, new_files, note_cuts, noted_cuts
+from streams.forget.log_files import delete_before, forget_cuts, lagging_partitions, new_files, note_cuts, noted_cuts
 from streams.kafka.jars import KafkaError
 from streams.kafka.reading import Reader
 from streams.kafka.topics import STAGES, admin, state_topic, topic_ids
@@ -67,6 +67,7 @@ def rewrite(settings: Settings, warehouse: Warehouse, say: Callable[[str], None]
     Raises RewriteError, KafkaError, WarehouseError, NewerStateError, LogError.
     """
     _see_that_all_rests(settings)
+    _see_that_replicas_are_in_sync(settings)
     partitions = topics_there(settings.kafka, [EVENTS.name])[EVENTS.name].partitions
     say("reading the log for requests")
     with Reader(settings.kafka) as reader:
@@ -150,6 +151,12 @@ def _see_that_all_is_folded(settings: Settings, generation: int, cuts: Mapping[i
                 f"{EVENTS.name}, partition {record.partition}: offset {record.offset} isn't folded yet: let workers run until their lag is "
                 "none, end them, and run this again"
             )
+
+
+def _see_that_replicas_are_in_sync(settings: Settings) -> None:
+    """RewriteError where one isn't."""
+    if lagging := lagging_partitions(settings.kafka):
+        raise RewriteError(f"{EVENTS.name}, partition {lagging[0]}: a replica is not in sync; run this again when the cluster is well")
 
 
 def _states(settings: Settings, generation: int) -> Mapping[int, Progress]:

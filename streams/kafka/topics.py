@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Stage = Literal["motion", "patient"]
 STAGES: tuple[Stage, ...] = ("motion", "patient")
-STATE_CONFIG = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
+STATE_CONFIG = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime", "max.compaction.lag.ms": "604800000"}
+"""The lag bounds how long a state that was deleted stays on the brokers' disks: without it, for ever where little is written."""
 LARGEST_BATCH = 16 << 20
 """max.message.bytes: a record of RTM_MAX_RECORD with its headers, a patient's rows, a session's held chunks; Kafka's default is 1 MiB."""
 
