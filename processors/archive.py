@@ -14,7 +14,7 @@ import msgspec
 
 from processors.alerts_state import OpenAlert
 from processors.calendar import day_start
-from processors.days import DayFacts, Sensed, assemble, chain, stand
+from processors.days import MOTION, DayFacts, Sensed, assemble, chain, stand
 from processors.entries import (
     Dated,
     Discharged,
@@ -105,6 +105,7 @@ class Archive:
         self._plans: PlanBook | None = None
         self._retracted: set[tuple[str, str]] | None = None
         self._by_day: dict[int, dict[int, list[Dated]]] = {}
+        self._of_session: dict[str, list[Session | Rep]] = {}
         self._standing: dict[str, Sensed | None] = {}
         self._standing_reports: dict[str, Exercise | None] = {}
         self._counted: dict[int, list[Dated]] = {}
@@ -208,8 +209,12 @@ class Archive:
         return day <= self.today and self.timeline.episode_of(day) is not None
 
     def _session_entries(self, session_id: str) -> list[Session | Rep]:
-        weeks = [self._weeks.get(number) for number in self._index.weeks(session_key(session_id))]
-        return [x for week in weeks if week for x in week.entries if isinstance(x, Session | Rep) and x.session_id == session_id]
+        found = self._of_session.get(session_id)
+        if found is None:
+            weeks = [self._weeks.get(number) for number in self._index.weeks(session_key(session_id))]
+            found = [x for week in weeks if week for x in week.entries if isinstance(x, MOTION) and x.session_id == session_id]
+            self._of_session[session_id] = found
+        return found
 
     def standing(self, session_id: str) -> Sensed | None:
         """The standing derivation of a sensed session, or None."""

@@ -7,6 +7,7 @@ entry can change is told in one place, `Ledger._touched_by`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from processors.archive import FARTHEST, LONG_SILENCE, Archive, Head
 from processors.days import near_midnight
@@ -62,8 +63,11 @@ class Ledger(Archive):
             if self.names_known_session(entry):
                 before = self._touched_by(entry)
             self._index_session(entry, number)
-            self._forget_standing(entry)
+            if not self._grows_standing(entry):
+                self._forget_standing(entry)
         self._weeks.append(number, entry)
+        if isinstance(entry, Session | Rep) and entry.session_id in self._of_session:
+            self._of_session[entry.session_id].append(entry)
         self.head.weeks.add(number)
         if self.timeline:
             day = self.timeline.day_of(entry.at)
@@ -87,6 +91,17 @@ class Ledger(Archive):
             return False
         return bool(self._index.weeks(session_key(entry.session_id)) or self._index.weeks(report_key(entry.session_id)))
 
+    def _grows_standing(self, entry: Dated) -> bool:
+        """Add a repetition to the derivation of its session that stands, where that is known and the next repetition is all that comes."""
+        if not isinstance(entry, Rep) or entry.retracted or (standing := self._standing.get(entry.session_id)) is None:
+            return False
+        known = standing.session or standing.reps[0]
+        follows = not standing.reps or entry.rep > standing.reps[-1].rep
+        if not follows or entry.derivation != known.derivation or entry.at != standing.start:
+            return False
+        self._standing[entry.session_id] = replace(standing, reps=[*standing.reps, entry])
+        return True
+
     def _forget_standing(self, entry: Dated) -> None:
         if isinstance(entry, NAMING) and entry.session_id is not None:
             self._standing.pop(entry.session_id, None)
@@ -95,6 +110,7 @@ class Ledger(Archive):
     def _forget_days(self) -> None:
         self._counted.clear()
         self._chains.clear()
+        self._of_session.clear()
         self._standing.clear()
         self._standing_reports.clear()
 

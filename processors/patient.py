@@ -11,6 +11,7 @@ its own patient's work done first. So every patient sees the same facts and inst
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -105,7 +106,8 @@ class Calendar:
     def tick(self, now: int, position: int) -> None:
         """Move the time."""
         oldest = self._heap[0][0] if self.first() is not None else now
-        self.clock.ticks = [tick for tick in self.clock.ticks if tick[0] >= oldest]
+        done = bisect_left(self.clock.ticks, (oldest,))
+        del self.clock.ticks[:done]
         self.clock.now = now
         self.clock.ticks.append((now, position))
         for subject, due in self.clock.put_off.items():
@@ -114,13 +116,20 @@ class Calendar:
 
     def position(self, due: int) -> int:
         """Where the tick stands that made an instant due: the first that is not before it."""
-        return next(position for now, position in self.clock.ticks if now >= due)
+        return self._tick_of(due)[1]
+
+    def _tick_of(self, due: int) -> tuple[int, int]:
+        """The first tick, instant and position, that is not before an instant."""
+        return self.clock.ticks[bisect_left(self.clock.ticks, (due,))]
 
     @property
     def waiting(self) -> tuple[int, int] | None:
         """Position and instant of the first tick that left somebody due."""
         subject = self.first()
-        return None if subject is None else next((position, now) for now, position in self.clock.ticks if now >= self._due[subject])
+        if subject is None:
+            return None
+        now, position = self._tick_of(self._due[subject])
+        return position, now
 
     def put_off(self) -> None:
         """Let who is due first wait for the next tick; his instant stays."""
