@@ -340,12 +340,13 @@ class PatientProcessor:
         entry.shown_retracted, entry.shown_clinic = entry.retracted, ledger.clinic_of(entry)
         out.rows.append(self._event_row(ledger, fact, entry))
         self._touched[fact.subject] = ledger
-        if ledger.timeline:
-            at = max(self.now, fact.recorded)
-            if isinstance(entry, Note):
-                alerts.act(ledger, self.policy, fact, at, out)
-            else:
-                alerts.evaluate(ledger, self.policy, at, scope, out)
+        at = max(self.now, fact.recorded)
+        if not ledger.timeline:
+            alerts.end_all(ledger, self.policy, at, alerts.EPISODE_OVER, out)
+        elif isinstance(entry, Note):
+            alerts.act(ledger, self.policy, fact, at, out)
+        else:
+            alerts.evaluate(ledger, self.policy, at, scope, out)
         if not isinstance(entry, Heard) or not had_timeline:
             self._calendar.set(fact.subject, self._next_due(ledger))
 

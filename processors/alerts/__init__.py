@@ -6,7 +6,7 @@
 `days`, `pain`, `motion` and `care` hold the conditions, one file a family: pure functions of a `view`. State is in the ledger's head.
 """
 
-from processors.alerts.engine import act, end_all, evaluate, next_wake
+from processors.alerts.engine import EPISODE_OVER, act, end_all, evaluate, next_wake
 from processors.alerts.scope import EVERYTHING, Scope, at_due, of_fact
 
-__all__ = ["EVERYTHING", "Scope", "act", "at_due", "end_all", "evaluate", "next_wake", "of_fact"]
+__all__ = ["EPISODE_OVER", "EVERYTHING", "Scope", "act", "at_due", "end_all", "evaluate", "next_wake", "of_fact"]

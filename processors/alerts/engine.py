@@ -83,10 +83,11 @@ def evaluate(ledger: Ledger, policy: Policy, at: int, scope: Scope, out: Output)
 
 
 def end_all(ledger: Ledger, policy: Policy, at: int, why: str, out: Output) -> None:
-    """Resolve every alert of a patient that stands, whatever the rules say."""
+    """Resolve every alert of a patient that stands, whatever the rules say; he may have no episode any more."""
     change = Change(ledger, policy, at, out)
+    today = ledger.today if ledger.timeline else ledger.head.today or 0
     for name in [name for name, alert in ledger.head.alerts.items() if alert.stands]:
-        change.resolved(name, why, ledger.today - 1)
+        change.resolved(name, why, today - 1)
 
 
 class _Evaluation:

@@ -102,6 +102,11 @@ MISSED_DAYS: dict[str, Story] = {
         at(8),
         [OPENED, "resolved 01-05T23:00"],
     ),
+    "an enrolment taken back, the only one, resolves it": (
+        [*MISSED, retracted(enrolled(), at(5, 8))],
+        at(8),
+        [OPENED, "resolved 01-05T08:00"],
+    ),
     "no alert after discharge": ([*START, discharged(2), heard(3), heard(4)], at(8), []),
     "no plan, no alert": ([enrolled(), *quiet(1, 3)], at(6), []),
     "the end of the plan resolves it": ([*MISSED, plan_ended(5)], at(8), [OPENED, "resolved 01-05T23:00"]),

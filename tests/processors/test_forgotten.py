@@ -10,7 +10,7 @@ from processors.store import MemoryStore
 from schemas.codecs import make_fact
 from schemas.instants import SECOND, format_instant
 from schemas.rows import TABLES
-from tests.processors.alert_stories import START, at, done, heard
+from tests.processors.alert_stories import START, at, done, enrolled, heard, retracted
 from tests.processors.test_motion import T0, chunk, signal
 
 
@@ -43,6 +43,16 @@ def test_nothing_of_a_forgotten_patient_stays_and_nothing_more_is_taken() -> Non
     assert [(x.reason, x.position) for x in later.dead] == [("forgotten", 200)]
     assert not any(b"done-1" in blob or b"Berlin" in blob for blob in store.blobs.values())
     assert [key for key in store.blobs if key.startswith(b"patient/")] == [b"patient/h/p"]
+
+
+def test_a_patient_whose_only_enrolment_was_taken_back_while_an_alert_stood_can_be_forgotten() -> None:
+    processor = PatientProcessor(Policy(), MemoryStore())
+    forgotten = make_fact("rtm.patient.forgotten.v1", "p", "/ehr", "request", at(6), {"request_id": "r"})
+    items = [Tick(at(1, 1)), *START, heard(3), heard(4), Tick(at(5, 7)), retracted(enrolled(), at(5, 8)), forgotten]
+    out = fold(processor, items)
+    assert [(x.transition, x.row["reason"].rsplit("; ")[-1]) for x in out.transitions] == [
+        ("opened", "2 exercise days missed in a row"), ("resolved", "the episode is over"),
+    ]  # fmt: skip
 
 
 def test_motion_drops_the_samples_it_holds_at_once_and_refuses_what_comes_later() -> None:
