@@ -265,6 +265,11 @@ class Archive:
             found = self._now[day] = self.examine(day)[1] if known is None else known
         return found
 
+    def has_issued(self, day: int) -> bool:
+        """Whether a row of a day was issued."""
+        week = self.issued.get(day // 7)
+        return week is not None and day in week.days
+
     def settled(self) -> None:
         """Everything stale is issued."""
         self.head.stale = Stale()

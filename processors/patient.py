@@ -23,7 +23,7 @@ from processors.calendar import day_start
 from processors.entries import AnyEntry, Heard, Note, make_entry
 from processors.erasure import erasure_row
 from processors.index import NOWHERE
-from processors.issue import Issue
+from processors.issue import Issue, would_lose
 from processors.ledger import Ledger
 from processors.policy import Policy
 from processors.processor import DeadLetter, Output, Record, Row, Tick, revision
@@ -252,9 +252,16 @@ class PatientProcessor:
     # -- time ---------------------------------------------------------------------------------------------------------------------
 
     def _catch_up(self, subject: str, out: Output) -> None:
-        """Do what the ticks so far made due for a patient."""
+        """Do what the ticks so far made due for a patient.
+
+        What the newest tick makes too old to be issued is issued before its first step, so with the revision of what was known until then.
+        """
+        first = True
         while (due := self._calendar.due(subject)) is not None:
             ledger = self.ledger(subject)
+            if would_lose(ledger, self.policy, self.now if first else due):
+                Issue(ledger, self.policy, out).run()
+            first = False
             ledger.head.position = self._calendar.position(due)
             ledger.advance(due)
             self._touched[subject] = ledger

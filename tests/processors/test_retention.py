@@ -70,3 +70,52 @@ def test_an_old_episode_stays_heard_when_a_new_one_begins(long_ago):
     long_ago.fold(enrolled("e2", NOW, "E2", format_day(NOW // DAY)))
     long_ago.checkpoint()
     assert content(long_ago.out.rows)["patients"]["P", "E1"]["last_heard_at"] == format_instant(OLD)
+
+
+def course(every: int | None) -> Run:
+    """Three years: a report every third day, a plan, a review and a set-up now and then, a retraction, a discharge that came late.
+
+    Rows are issued after so many ticks; None: once, at the end.
+    """
+    made = Run()
+    made.fold(Tick(OLD - 6 * DAY))
+    made.fold(enrolled("e1", OLD - 5 * DAY, "E1", "2026-01-01"))
+    made.fold(enrolled("e2", OLD - 4 * DAY, "E2", "2027-06-01"))
+    made.fold(plan("p0", OLD - 4 * DAY, 1, 10))
+    made.fold(fact("care.setup", "s", OLD - 4 * DAY, staff_id="t"))
+    for day in range(0, 1095, 3):
+        at = OLD + day * DAY
+        made.fold(Tick(at))
+        if every and day // 3 % every == 0:
+            made.checkpoint()
+        done = {"exercise_id": "bend", "started_at": format_instant(at), "reps_completed": day % 13, "pain_nrs": day % 7}
+        made.fold(fact("report.exercise", f"x{day}", at, **done))
+        if day % 60 == 0:
+            made.fold(plan(f"p{day + 1}", at, day + 2, 5 + day % 11, format_day(at // DAY - 5)))
+            made.fold(fact("care.review", f"r{day}", at, staff_id="t", minutes=12))
+            made.fold(fact("fact.retracted", f"b{day}", at, fact_source="/app", fact_id=f"x{day - 30}"))
+        if day == 540:
+            made.fold(fact("patient.discharged", "d", at, episode_id="E1", date="2027-05-01"))
+    made.fold(Tick(OLD + 1100 * DAY))
+    made.checkpoint()
+    return made
+
+
+def test_old_rows_do_not_depend_on_how_often_rows_are_issued():
+    often = content(course(1).out.rows)
+    assert content(course(None).out.rows) == content(course(40).out.rows) == often
+    days = {key[1] for key in often["adherence_daily"]}
+    assert {"2026-01-01", "2027-05-01", "2027-06-01", "2028-12-31"} <= days
+    assert "2027-05-02" not in days
+
+
+def test_a_silence_longer_than_the_retention_leaves_no_day_without_its_row():
+    made = Run()
+    made.fold(Tick(OLD - 6 * DAY))
+    made.fold(enrolled("e1", OLD - 5 * DAY, "E1", "2026-01-01"))
+    made.fold(plan("p0", OLD - 4 * DAY, 1, 10))
+    made.fold(Tick(OLD + 900 * DAY))
+    made.checkpoint()
+    statuses = {key[1]: row["status"] for key, row in content(made.out.rows)["adherence_daily"].items() if key[2] == ""}
+    first, last = parse_day("2026-01-01"), OLD // DAY + 900
+    assert statuses == {format_day(day): "unknown" if day < last else "pending" for day in range(first, last + 1)}
