@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
@@ -75,8 +76,23 @@ Name = tuple[str, str]
 """Subject and session id."""
 
 
+@lru_cache(16)
+def _digest(name: Name) -> bytes:
+    subject, session_id = name
+    return blake2b(f"{len(subject)} {subject}{session_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _key(prefix: bytes, name: Name) -> bytes:
+    return prefix + _digest(name)
+
+
 class Sessions:
-    """Sessions and their held chunks in a store; the least recently used leave memory."""
+    """Sessions and their held chunks in a store; a bounded number of sessions is in memory too.
+
+    For a new one the least recently used leaves. One that comes back while memory is full leaves at once, so that its bytes are written
+    while it is still in the processor's cache: with more sessions open than fit, each in its turn, the one that it pushed out would be
+    the next to come.
+    """
 
     def __init__(self, store: StateStore, limit: int = DECODED_SESSIONS) -> None:
         self._store = store
@@ -84,20 +100,17 @@ class Sessions:
         self._decoded: OrderedDict[Name, Session] = OrderedDict()
         self._changed: set[Name] = set()
         self._fresh: tuple[Name, Chunk] | None = None
-
-    @staticmethod
-    def _key(prefix: bytes, name: Name) -> bytes:
-        subject, session_id = name
-        return prefix + blake2b(f"{len(subject)} {subject}{session_id}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        self._back: Name | None = None  # the last one that came back from the store
 
     def get(self, name: Name) -> Session | None:
         """The session, or None when nothing is known of it."""
         session = self._decoded.get(name)
         if session is None:
-            blob = self._store.get(self._key(b"s/", name))
+            blob = self._store.get(_key(b"s/", name))
             if blob is None:
                 return None
             session = self._decoded[name] = unpack(blob, Session)
+            self._back = name
         self._decoded.move_to_end(name)
         return session
 
@@ -110,21 +123,21 @@ class Sessions:
         return session
 
     def trim(self) -> None:
-        """Let the least recently used leave memory, down to the limit."""
+        """Let sessions leave memory, down to the limit."""
         while len(self._decoded) > self._limit:
-            name, session = self._decoded.popitem(last=False)
+            name, session = self._decoded.popitem(last=next(reversed(self._decoded)) == self._back)
             if name in self._changed:
                 self._changed.discard(name)
-                self._store.put(self._key(b"s/", name), pack(session))
+                self._store.put(_key(b"s/", name), pack(session))
 
     def save(self) -> None:
         """Write what changed."""
         for name in sorted(self._changed):
-            self._store.put(self._key(b"s/", name), pack(self._decoded[name]))
+            self._store.put(_key(b"s/", name), pack(self._decoded[name]))
         self._changed.clear()
 
     def _chunk_key(self, name: Name, seq: int) -> bytes:
-        return self._key(b"c/", name) + b"/%d" % seq
+        return _key(b"c/", name) + b"/%d" % seq
 
     def hold(self, name: Name, seq: int, digest: bytes, chunk: Chunk | None) -> None:
         """Keep a chunk (None: it took its key and wasn't admitted)."""
@@ -132,7 +145,7 @@ class Sessions:
         session.seen.add(seq)
         self._fresh = None if chunk is None else (name, chunk)
         if session.folded:
-            self._store.put(self._key(b"k/", name), pack(self._digests(name) | {seq: digest}))
+            self._store.put(_key(b"k/", name), pack(self._digests(name) | {seq: digest}))
         else:
             self._store.put(self._chunk_key(name, seq), pack((digest, chunk)))
 
@@ -152,7 +165,7 @@ class Sessions:
         return chunk
 
     def _digests(self, name: Name) -> dict[int, bytes]:
-        blob = self._store.get(self._key(b"k/", name))
+        blob = self._store.get(_key(b"k/", name))
         return {} if blob is None else unpack(blob, dict[int, bytes])
 
     def digest(self, name: Name, session: Session, seq: int) -> bytes:
@@ -165,7 +178,7 @@ class Sessions:
         digests = {seq: self._held(name, seq)[0] for seq in session.seen}
         for seq in session.seen:
             self._store.delete(self._chunk_key(name, seq))
-        self._store.put(self._key(b"k/", name), pack(digests))
+        self._store.put(_key(b"k/", name), pack(digests))
         session.status, session.folded, session.course = "known", True, None
 
     def erase(self, name: Name) -> None:
@@ -174,10 +187,10 @@ class Sessions:
         if session is None:
             return
         if session.folded:
-            self._store.delete(self._key(b"k/", name))
+            self._store.delete(_key(b"k/", name))
         else:
             for seq in session.seen:
                 self._store.delete(self._chunk_key(name, seq))
-        self._store.delete(self._key(b"s/", name))
+        self._store.delete(_key(b"s/", name))
         self._decoded.pop(name, None)
         self._changed.discard(name)

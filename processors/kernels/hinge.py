@@ -50,7 +50,7 @@ def hinge_state() -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(HINGE_FLOATS), np.zeros(HINGE_INTS, np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _joint_acceleration(row: np.ndarray, gyro_dot: np.ndarray, s: int, geometry: np.ndarray) -> tuple[float, float, float]:
     """The acceleration of the joint's centre in the frame of sensor `s`: along the plane's x and y, and along the axis."""
     o, r = 6 * s, LEVER + 3 * s
@@ -70,7 +70,7 @@ def _joint_acceleration(row: np.ndarray, gyro_dot: np.ndarray, s: int, geometry:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _measure(row: np.ndarray, gyro_dot: np.ndarray, geometry: np.ndarray) -> tuple[float, float, float]:
     """The angle (rad) by the accelerations, their size in the hinge's plane, and by how much the two sensors differ, squared (m/s²)."""
     proximal: Any = np.int64(0)  # plain 0 and 1 are types of their own to numba, which compiles what takes them once for each
@@ -82,7 +82,7 @@ def _measure(row: np.ndarray, gyro_dot: np.ndarray, geometry: np.ndarray) -> tup
     return angle, 0.5 * (size1 + size2), (size1 - size2) ** 2 + (z1 - z2) ** 2
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _correct(floats: np.ndarray, angle: float, size: float, mismatch: float, dt: float) -> None:
     floats[MISMATCH] += dt / (MISMATCH_S + dt) * (mismatch - floats[MISMATCH])
     variance = (ACC_NOISE * ACC_NOISE + mismatch + floats[MISMATCH]) / max(size, LEAST_IN_PLANE) ** 2
@@ -97,7 +97,7 @@ def _correct(floats: np.ndarray, angle: float, size: float, mismatch: float, dt:
     floats[P11] -= k1 * p01
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _predict(floats: np.ndarray, rate: float, dt: float) -> None:
     """Go on by `dt` at the mean `rate` (rad/s, with its bias)."""
     floats[THETA] += dt * (rate - floats[BIAS])
@@ -107,7 +107,7 @@ def _predict(floats: np.ndarray, rate: float, dt: float) -> None:
     floats[P11] = p11 + BIAS_NOISE * BIAS_NOISE * dt
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _usable(floats: np.ndarray, ints: np.ndarray, samples: np.ndarray, i: int, geometry: np.ndarray, now: np.ndarray) -> int:
     """Row `i` in SI to `now`; 0, or the mark for which it is skipped."""
     mark = 0

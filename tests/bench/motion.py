@@ -220,7 +220,7 @@ def open_sessions(most: int) -> None:
 
 
 def steady(samples: np.ndarray, sessions: int) -> float:
-    """Seconds of CPU for the last two of four chunks of each session."""
+    """Seconds of CPU for the last two of four chunks of each session, in batches of ten: what is told of them leaves memory alike."""
     from processors.motion import MotionProcessor
     from processors.policy import Policy
     from processors.processor import Output, Record
@@ -229,8 +229,8 @@ def steady(samples: np.ndarray, sessions: int) -> float:
     processor, spent = MotionProcessor(Policy(), MemoryStore()), 0.0
     for part in range(4):
         piece = samples[part * 10 * HZ : (part + 1) * 10 * HZ]
-        for first in range(0, sessions, 500):
-            names = range(first, min(first + 500, sessions))
+        for first in range(0, sessions, 10):
+            names = range(first, first + 10)
             records = [Record(n, chunk("angle", piece, part, T0 + part * 10 * HZ * PERIOD, f"s{n}")) for n in names]
             out = Output()
             began = time.process_time()
