@@ -16,10 +16,11 @@ from msgspec.structs import replace
 
 from processors.erasure import erasure_row
 from processors.motion_activity import SUMMARISED, summarise
-from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, recording, settle
+from processors.motion_course import advance, finish, recording, settle
 from processors.motion_facts import activity_facts, admission_row, chunk_of, rep_fact, session_fact
 from processors.motion_final import final_pass
 from processors.motion_session import Name, Session, Sessions
+from processors.motion_state import Chunk, Course, Repetition, Summary
 from processors.motion_timeline import Timeline
 from processors.processor import DeadLetter, Output, Record, Tick, revision
 from schemas.content import content_digest, has_content

@@ -12,6 +12,7 @@ import numpy as np
 
 from processors.kernels import excitation, hinge_fit, twist
 from processors.kernels.hinge_fit import PARAMETERS, ROW
+from processors.motion_doubts import STRAY_SHARE, skew, strays
 from processors.motion_joint import STANDARD_GRAVITY, ZERO, Joint, angle_state, angles, frozen, given_joint, plane, vector
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ LEAST_NORM = 3.0  # m/s²: a median less than this is in g
 GAP_S = 0.25
 MOST_ITERATIONS, START_ITERATIONS = 40, 12
 LEAST_INCREMENT = 0.002  # rad
-MOST_SKEW_S, SKEW_SEARCH_S, SKEW_CORRELATION, SKEW_RATE = 0.02, 0.25, 0.8, 0.03
+MOST_SKEW_S = 0.02
 SWAPPED_SHARE = 0.5
-LEAST_ROWS = 100
-MOVING_RATE = 0.2  # rad/s
-STRAY_SHARE = 0.08  # of the energy of the motion between the segments
 
 
 def enough(kind: str, calibration: dict[str, Any] | None) -> float | None:
@@ -89,9 +87,9 @@ def find_joint(
             flags.append("sensors_swapped")
     else:
         flags.append("self_calibrated")
-    if "sensors_swapped" not in flags and _strays(joint, rows):
+    if "sensors_swapped" not in flags and strays(joint, rows):
         flags.append("not_a_hinge")
-    if _skew(joint, instants[usable], rows) > MOST_SKEW_S:
+    if skew(joint, instants[usable], rows) > MOST_SKEW_S:
         flags.append("sensors_skewed")
     joint = _with(joint, gyro_scale=gyro_scale, acc_scale=acc_scale, zero_deg=zero, flags=flags)
     return joint if axes else _sensed(kind, joint, motion, instants, samples, online)
@@ -269,44 +267,3 @@ def _handedness(rows: Doubles, axes: Doubles) -> float:
     off_y = part(w1, y1) - (sin * part(w2, x2) + cos * part(w2, y2))
     scale = hinge_fit.RATE_SCALE + 0.2 * (np.abs(part(w1, x1)) + np.abs(part(w1, y1)))
     return float(np.sum(np.log1p((off_x**2 + off_y**2) / scale**2)))
-
-
-def _strays(joint: Joint, rows: Doubles) -> bool:
-    """Whether the segments turn against each other about other axes too: then the rates across the hinge aren't of one size."""
-    if len(rows) < LEAST_ROWS:
-        return False
-    sizes = [np.sum(rows[:, c : c + 3] ** 2, axis=1) for c in (3, 9)]
-    across = [
-        np.sqrt(np.sum(np.cross(rows[:, c : c + 3], np.array(axis)) ** 2, axis=1))
-        for c, axis in ((3, joint.axis_proximal), (9, joint.axis_distal))
-    ]
-    about = np.sum(rows[:, 9:12] * np.array(joint.axis_distal), axis=1) - np.sum(rows[:, 3:6] * np.array(joint.axis_proximal), axis=1)
-    moving = np.maximum(*sizes) > MOVING_RATE**2
-    if int(np.sum(moving)) < LEAST_ROWS:
-        return False
-    stray = float(np.sum((across[0] - across[1])[moving] ** 2))
-    return stray > STRAY_SHARE * (stray + float(np.sum(about[moving] ** 2)))
-
-
-def _skew(joint: Joint, instants: NDArray[np.int64], rows: Doubles) -> float:
-    """By how much (s) the two sensors' clocks differ, by the rates across the axes, which are one; 0 where they don't tell."""
-    if len(rows) < 100:
-        return 0.0
-    period = float(np.median(np.diff(instants))) * 1e-9
-    most = int(SKEW_SEARCH_S / period) if period > 0 else 0
-    across = []
-    for first, axis in ((3, joint.axis_proximal), (9, joint.axis_distal)):
-        size = np.sqrt(np.sum(np.cross(rows[:, first : first + 3], np.array(axis)) ** 2, axis=1))
-        across.append(size - np.mean(size))
-    if most < 1 or len(rows) < 4 * most or min(float(np.std(size)) for size in across) < SKEW_RATE:
-        return 0.0
-    inner = across[0][most:-most]
-    likeness = []
-    for lag in range(-most, most + 1):
-        other = across[1][most + lag : len(rows) - most + lag]
-        likeness.append(float(np.sum(inner * other) / np.sqrt(np.sum(inner**2) * np.sum(other**2))))
-    best = int(np.argmax(likeness))
-    if likeness[best] < SKEW_CORRELATION or best in {0, 2 * most}:
-        return 0.0
-    left, middle, right = likeness[best - 1 : best + 2]
-    return abs(best - most + 0.5 * (left - right) / (left - 2 * middle + right)) * period

@@ -1,28 +1,26 @@
 """One derivation of a session: its chunks in the order of `seq` in, repetitions as they close and the session at its end out.
 
-A `Course` is state alone (it is stored between chunks); `advance` and `finish` move it on. The session processor decides which chunk is
-next; a derivation made anew begins with a new course. Where axes or units must be found from the session's own motion, a course first
-only watches; when it has seen enough (`ripe`), or at the end, `settle` finds them and begins again with the chunks that are held.
+`advance` and `finish` move a `Course` on, which is state alone. The session processor decides which chunk is next; a derivation made anew
+begins with a new course. Where axes or units must be found from the session's own motion, a course first only watches; when it has seen
+enough (`ripe`), or at the end, `settle` finds them and begins again with the chunks that are held.
 """
 
 from __future__ import annotations
 
 from functools import cache
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from processors.kernels import angle_reps, excitation, gyro_reps
 from processors.kernels.turns import GAP, NAN, PARTIAL, REP_END, REP_FLAGS, REP_HOLD, REP_MAX, REP_MIN, REP_PEAK, REP_START, SATURATED, SEEN
 from processors.motion_activity import SUMMARISED
 from processors.motion_calibration import enough, find_joint
-from processors.motion_joint import Joint, angle_state, angles, given_joint
-from processors.motion_timing import Grid
+from processors.motion_joint import angle_state, angles, given_joint
+from processors.motion_state import Chunk, Course, Repetition, Summary
 from processors.motion_trace import Trace
 from schemas.instants import LAST, SECOND
-from schemas.samples import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,84 +38,6 @@ NO_INSTANTS = np.zeros(0, np.int64)
 
 SENSED = frozenset({"quat2", "imu6x2"})
 """Kinds whose angles follow from a joint's sensors."""
-
-
-class Chunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An admitted chunk, as it is held: what its derivations need of it."""
-
-    seq: int
-    recorded: int
-    clinic: str | None
-    exercise_id: str | None
-    joint: str
-    motion: str | None
-    side: str
-    t0: int
-    rate_hz: float
-    kind: str
-    last: bool
-    calibration: dict[str, Any] | None
-    samples: bytes
-
-    @property
-    def rows(self) -> int:
-        """How many samples it has."""
-        return len(self.samples) // (4 * CHANNELS[self.kind])
-
-
-class Repetition(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A repetition that closed. Instants in ns; `recorded` is the greatest of the chunks up to the one that closed it."""
-
-    number: int
-    start: int
-    end: int
-    recorded: int
-    min_deg: float | None
-    max_deg: float | None
-    peak_rate_deg_s: float
-    hold_s: float | None
-    flags: list[str]
-
-    @property
-    def rom_deg(self) -> float | None:
-        """Its extent, deg."""
-        return None if self.min_deg is None or self.max_deg is None else self.max_deg - self.min_deg
-
-
-class Course(msgspec.Struct, array_like=True, gc=False):
-    """Where a derivation stands."""
-
-    derivation: int
-    clinic: str | None = None
-    exercise_id: str | None = None
-    joint: str = ""
-    motion: str | None = None
-    side: str = ""
-    kind: str = ""
-    start: int = 0
-    recorded: int = 0
-    next_seq: int = 0
-    reps: int = 0
-    roms: list[float] = []
-    flags: list[str] = []
-    grid: Grid = msgspec.field(default_factory=Grid)
-    first: Chunk | None = None  # the first samples wait for the next chunk, which tells the rate
-    first_gap: bool = False  # chunks are missing before them
-    gap: bool = False  # chunks are missing before the next samples
-    floats: bytes = b""
-    ints: bytes = b""
-    calibration: dict[str, Any] | None = None
-    sensors: Joint | None = None
-    enough: float | None = None  # it only watches until the joint has turned by so much (rad)
-    ripe: bool = False
-    angle_floats: bytes = b""  # of the angle's kernel; while it watches, of the excitation's
-    angle_ints: bytes = b""
-    sample_bytes: int = 0
-
-    @property
-    def counts(self) -> bool:
-        """Whether repetitions are counted in it."""
-        return self.motion not in SUMMARISED
 
 
 def _flag(course: Course, name: str) -> None:
@@ -302,16 +222,6 @@ def _repetition(course: Course, times: list[int], values: list[float]) -> Repeti
         hold_s=times[REP_HOLD] / SECOND if has_angles else None,
         flags=flags,
     )
-
-
-class Summary(msgspec.Struct, frozen=True):
-    """A session at its end."""
-
-    end: int
-    rom_best_deg: float | None
-    rom_median_deg: float | None
-    flags: list[str]
-    sparc: float | None = None
 
 
 def finish(course: Course, held: Callable[[], list[Chunk]], trace: Trace | None = None) -> tuple[list[Repetition], Summary]:

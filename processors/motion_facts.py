@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from processors.motion_course import Chunk, Course, Repetition, Summary
+from processors.motion_state import Chunk, Course, Repetition, Summary
 from processors.processor import Row
 from schemas.codecs import derived_fact
 from schemas.events import MOTION_SOURCE, Data, FactRetracted, MotionRep, MotionSession, SensorActivity, SensorChunk

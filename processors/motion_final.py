@@ -16,9 +16,10 @@ import numpy as np
 from processors.kernels import hinge
 from processors.kernels.sparc import sparc
 from processors.motion_calibration import find_joint
-from processors.motion_course import Chunk, Course, Repetition, Summary, advance, finish, repetitions, settle
+from processors.motion_course import advance, finish, repetitions, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
 from processors.motion_rhythm import rhythmic_reps
+from processors.motion_state import Chunk, Course, Repetition, Summary
 from processors.motion_trace import Trace
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from processors.kernels.turns import NAN, REP_END, REP_START, SATURATED
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from processors.motion_course import Repetition
+    from processors.motion_state import Repetition
 
     Doubles = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from processors.motion_course import Chunk, Course
+from processors.motion_state import Chunk, Course
 from processors.shelf import pack, unpack
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from processors.motion_course import Chunk
 from processors.motion_facts import chunk_of
+from processors.motion_state import Chunk
 from schemas.codecs import decode_line, read_lines
 from schemas.events import SensorChunk
 from schemas.facts import Fact, Unusable

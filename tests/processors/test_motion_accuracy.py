@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from processors import motion_rhythm
-from processors.motion_course import Course, advance, finish
+from processors.motion_course import advance, finish
 from processors.motion_facts import chunk_of
+from processors.motion_state import Course
 from processors.motion_trace import Trace
 from tests.processors.test_motion import HZ, T0, chunk, fold, reps, sessions
 

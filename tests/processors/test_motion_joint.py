@@ -276,8 +276,8 @@ def test_an_open_session_that_waits_for_its_axes_is_small_beside_its_chunks():
 
 
 def test_a_session_that_an_older_version_left_open_goes_on():
-    from processors.motion_course import Course
     from processors.motion_session import Session
+    from processors.motion_state import Course
     from processors.shelf import pack, unpack
     from processors.store import MemoryStore
     from tests.processors.test_motion import signal
