@@ -64,9 +64,15 @@ Text = Annotated[str, Strict()]
 Name = Annotated[str, Strict(), Field(min_length=1)]
 Flag = Annotated[bool, Strict()]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+
 if TYPE_CHECKING:
     Int = int
+    Values = dict[str, float]
 else:
+    Values = Annotated[
+        dict[str, Number | None],
+        AfterValidator(lambda values: {name: value for name, value in values.items() if value is not None}),
+    ]
     Int = Annotated[
         Annotated[int, Strict(), Field(ge=-LARGEST, le=LARGEST)]
         | Annotated[int, Strict(), AfterValidator(_bounded)]
@@ -226,7 +232,7 @@ class SensorActivity(Data):
     kind: Literal["gait", "posture", "steps"]
     start: Instant
     end: Instant
-    values: dict[str, Number]
+    values: Values
 
 
 class Report(Data):

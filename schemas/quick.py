@@ -29,7 +29,7 @@ _SAME: tuple[tuple[Any, Any], ...] = (
     (e.Positive, Annotated[int, msgspec.Meta(ge=1, le=e.LARGEST)]),
     (Instant, str),
     (list[e.Text], list[str]),
-    (dict[str, e.Number], dict[str, float]),
+    (e.Values, dict[str, float]),
 )
 """How the models' types are said to msgspec."""
 

@@ -78,6 +78,8 @@ def push(until: date | None) -> None:
     """Make the server hold the folder, the datasource and the dashboards, whatever was changed there by hand.
 
     What was overwritten stays in the server's history of versions.
+
+    Example: RTM_GRAFANA_TOKEN_FILE=token rtm dashboards push
     """
     settings = load_settings()
     for done in _server(settings).push(_held(until), _datasource(settings)):
@@ -87,7 +89,10 @@ def push(until: date | None) -> None:
 @dashboards.command()
 @until_option
 def diff(until: date | None) -> int:
-    """Tell what was changed on the server by hand, a line each. Exit status 1 when anything differs."""
+    """Tell what was changed on the server by hand, a line each. Exit status 1 when anything differs.
+
+    Example: rtm dashboards diff
+    """
     differ = False
     for uid, lines in _server(load_settings()).diff(_held(until)):
         for line in lines:

@@ -45,7 +45,10 @@ def start(folder: Path | None, port: int | None) -> None:
 @kafka.command()
 @FOLDER
 def stop(folder: Path | None) -> None:
-    """End it in good order; what it holds stays."""
+    """End it in good order; what it holds stays.
+
+    Example: rtm kafka stop
+    """
     folder = folder or load_settings().kafka_folder
     pid = kafka_server.stop(folder)
     click.echo(f"Kafka stopped ({folder})" if pid else f"no Kafka runs in {folder}")
@@ -55,7 +58,10 @@ def stop(folder: Path | None) -> None:
 @FOLDER
 @click.option("--json", "as_json", is_flag=True, help="One object.")
 def status(folder: Path | None, as_json: bool) -> None:
-    """Say whether it runs, where, and which version."""
+    """Say whether it runs, where, and which version.
+
+    Example: rtm kafka status
+    """
     found = kafka_server.status(folder or load_settings().kafka_folder)
     if as_json:
         click.echo(orjson.dumps(asdict(found)))

@@ -7,6 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas.codecs import decode_envelope, decode_line, derived_fact, encode_line, make_fact
+from schemas.content import content_digest
 from schemas.events import CHUNK, EVENT_MODELS, MOTION_SOURCE, MotionRep, PainReport
 from schemas.facts import Unusable
 from schemas.instants import parse_instant
@@ -171,6 +172,12 @@ def test_a_bad_line_has_its_reason_and_never_tells_a_value(content, reason):
     told = caught.value.error.casefold()
     assert not any(value in told for value in (SECRET, PAIN["id"], PAIN["subject"], "14", "2.5", "2026"))
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_null_among_the_values_of_an_activity_is_as_left_out():
+    fact = decode_line(line(with_data("rtm.sensor.activity.v1", values={"steps": None, "cadence": 80})))
+    assert fact.data.values == {"cadence": 80}
+    assert content_digest(fact) == content_digest(decode_line(line(with_data("rtm.sensor.activity.v1", values={"cadence": 80}))))
 
 
 @given(events(), st.data())

@@ -67,6 +67,14 @@ def test_every_command_shows_an_example(capsys, name):
     assert "Example" in body
 
 
+@pytest.mark.parametrize("words", ["kafka start", "kafka stop", "kafka status", "dashboards export", "dashboards push", "dashboards diff"])
+def test_every_command_of_a_group_shows_an_example(capsys, words):
+    assert run([*words.split(), "--help"]) == 0
+    body = capsys.readouterr().out.split("\n", 1)[1]
+    assert f"rtm {words}" in body
+    assert "Example" in body
+
+
 def test_the_help_needs_no_module_of_any_command():
     loaded = "import sys; from streams.cli import run; run(['--help']); print(sorted(sys.modules), file=sys.stderr)"
     made = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True, cwd=ROOT)
