@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 quiet = out=$$($(1) 2>&1) || { printf '%s\n' "$$out"; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-live lock
+.PHONY: help setup demo test check bench bench-live bench-peers lock
 
 help: ## what one can do here
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
@@ -29,10 +29,16 @@ check: $(READY) ## lint, format, types, and who imports whom
 	@$(call quiet,$(BIN)/lint-imports)
 
 bench: $(READY) ## measurements, one JSON object a line
-	@set -e; for file in $(filter-out tests/bench/live.py,$(wildcard tests/bench/*.py)); do $(BIN)/python "$$file"; done
+	@set -e; for file in $(filter-out tests/bench/live.py tests/bench/soak.py,$(wildcard tests/bench/*.py)); do $(BIN)/python "$$file"; done
 
 bench-live: $(READY) ## measurements on a real Kafka, beside the bare consumer
 	@$(BIN)/python tests/bench/live.py
+
+PEERS := .venv-peers
+bench-peers: $(READY) ## the same small job by quixstreams, by bytewax and by us
+	@test -x $(PEERS)/bin/python || { $(PYTHON) -m venv $(PEERS) && \
+		$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --requirement tests/bench/peers/requirements.txt; }
+	@$(BIN)/python tests/bench/peers/run.py
 
 # editables: what hatchling asks for to make an editable install
 lock: $(READY) ## requirements.lock anew, names and hashes only

@@ -40,7 +40,7 @@ from streams.worker.slices import SLICE_RECORDS, SliceConsumer, SliceTransport
 from streams.worker.wall_ticks import write_wall_ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from faust.types import TP
 
@@ -61,15 +61,15 @@ class WorkerError(Exception):
         self.status = status
 
 
-def run_worker(settings: Settings, say: Callable[[str], None], *, accept_loss: bool = False) -> None:
-    """Run until SIGTERM or Ctrl-C. `say` takes the line that tells that all is recovered. Raises WorkerError.
+def run_worker(settings: Settings, say: Callable[[str], None], *, accept_loss: bool = False, stages: Sequence[Stage] = STAGES) -> None:
+    """Run the stages until SIGTERM or Ctrl-C. `say` takes the line that tells that all is recovered. Raises WorkerError.
 
     With `accept_loss` a partition whose log lacks what the state needs next goes on behind that; it is counted as lost.
     """
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING if os.environ.get("RTM_DEBUG") == "1" else logging.CRITICAL)
     with seldom_collecting(), asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(settings, say, accept_loss=accept_loss))
+        runner.run(_run(settings, say, stages, accept_loss=accept_loss))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -81,7 +81,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return made
 
 
-async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: bool) -> None:
+async def _run(settings: Settings, say: Callable[[str], None], stages: Sequence[Stage], *, accept_loss: bool) -> None:
     with (
         ThreadPoolExecutor(1, "fold") as executor,
         tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder,
@@ -104,7 +104,7 @@ async def _run(settings: Settings, say: Callable[[str], None], *, accept_loss: b
             checkpoint_s=settings.checkpoint_s,
             checkpoint_bytes=settings.checkpoint_bytes,
         )
-        await _Worker(job, settings, folder, say).run()
+        await _Worker(job, settings, folder, say, stages).run()
 
 
 def _states(settings: Settings) -> list[str]:
@@ -139,6 +139,7 @@ class _Worker:
     settings: Settings
     folder: str
     say: Callable[[str], None]
+    stages: Sequence[Stage]
     _app: Any = None
     _owners: dict[TP, Owner] = field(default_factory=dict)
     _recovering: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RECOVERIES_AT_ONCE))
@@ -187,7 +188,7 @@ class _Worker:
             stream_buffer_maxsize=64,
         )
         app.transport = SliceTransport(app.conf.broker, app)
-        for stage in STAGES:
+        for stage in self.stages:
             topic = app.topic(stage.reads, key_type=bytes, value_type=bytes, value_serializer="raw")
             app.agent(topic, name=stage.name)(self._take)
 
@@ -214,7 +215,7 @@ class _Worker:
         await self._drop_owners()
         consumer: SliceConsumer = self._app.consumer
         consumer.on_cut = self._on_cut
-        by_topic: dict[str, Stage] = {stage.reads: stage for stage in STAGES}
+        by_topic: dict[str, Stage] = {stage.reads: stage for stage in self.stages}
         for tp in sorted(assigned):
             owner = Owner(self.job, by_topic[tp.topic], tp.partition, consumer, self._on_ready, self._on_failure)
             self._owners[owner.tp] = owner
@@ -227,12 +228,12 @@ class _Worker:
         for name in GAUGES:
             metrics.clear(name)
         owners = [owner for owner in list(self._owners.values()) if owner.ready]
-        for stage in STAGES:
+        for stage in self.stages:
             metrics.gauge("rtm_partitions", sum(owner.stage is stage for owner in owners), stage=stage.name)
         for owner in owners:
             partition, checkpoint = str(owner.tp.partition), owner.checkpoint
             metrics.gauge("rtm_checkpoint_age_seconds", checkpoint.age_s, stage=owner.stage.name, partition=partition)
-            if owner.stage is STAGES[0]:
+            if owner.stage is self.stages[0]:
                 metrics.gauge("rtm_waiting_chunks", checkpoint.progress.waiting, partition=partition)
             end = self._app.consumer.highwater(owner.tp)
             if end is not None:
@@ -256,7 +257,7 @@ class _Worker:
             return
         self._said_ready = True
         health.ready()
-        owned = ", ".join(f"{stage.name} {_ranges(tp.partition for tp in self._owners if tp.topic == stage.reads)}" for stage in STAGES)
+        owned = ", ".join(f"{stage.name} {_ranges(p for topic, p in self._owners if topic == stage.reads)}" for stage in self.stages)
         self.say(f"worker ready: {owned}; group {self.job.consumers}, Kafka at {self.job.bootstrap}")
 
     async def _tick(self) -> None:
