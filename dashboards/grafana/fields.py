@@ -25,6 +25,8 @@ COLOURS = {
 """Of a stack's parts; what isn't named takes the palette's next."""
 ATTENTION = {"urgent": BAD, "warning": "orange", "info": "light-blue", "watch": "dark-yellow", "unknown": "purple", "on track": FINE}
 
+_SENTENCES = {"why", "reason", "error", "exercises", "evidence_facts", "said"}
+"""Columns whose text goes over several lines rather than being cut off."""
 _UNITS = {"": "none", "d": "d", "°": "degree", "ms": "ms", "h": "h", "%": "percentunit", "s": "s"}
 _SHOWN = {"ratio": "percentunit", "duration": "s", "instant": "dateTimeAsIso", "date": "time:YYYY-MM-DD"}
 
@@ -67,6 +69,8 @@ def override(field: Field, *, hidden: bool = False, table: bool = True) -> list[
         found["color"] = {"mode": "thresholds"}
         if table:
             found["custom.cellOptions"] = {"type": "color-text"}
+    if field.name in _SENTENCES:
+        found["custom.cellOptions"] = {"type": "auto", "wrapText": True}
     if field.show == "attention":
         found["mappings"] = [
             {

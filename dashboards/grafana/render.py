@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from dashboards.panel import Board, Variable
 
 TAG = "rtm"
+GRAFANA_VERSION = "11.6.0"
+"""Whose panel models the SDK's are: a panel that names none is taken for one of version 6, and migrated."""
 REFRESH = "1m"
 _ALL = VariableOption(selected=True, text=["All"], value=["$__all"])
 _QUERIES: dict[Variable, str] = {
@@ -83,7 +85,7 @@ def render(board: Board, until: date | None = None) -> dict[str, Any]:
             json.dumps(target.annotation(panel, annotation), cls=JSONEncoder)
         )  # the SDK knows no plugin's query here
     for number, panel in enumerate(found["panels"], start=1):
-        panel["id"] = number
+        panel["id"], panel["pluginVersion"] = number, GRAFANA_VERSION
     return found
 
 
