@@ -100,7 +100,8 @@ class MotionProcessor:
             out.duplicates += 1
             return
         if verdict != "admitted":
-            out.dead.append(DeadLetter(position, verdict, _ERRORS[verdict], fact.id))
+            erased = self._store.get(_forgotten_key(fact.subject)) is not None
+            out.dead.append(DeadLetter(position, verdict, _ERRORS[verdict], fact.id, erased=erased))
             return
         session = self._sessions.edit(name)
         session.admitted.add(seq)

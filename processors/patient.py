@@ -333,7 +333,7 @@ class PatientProcessor:
         return None
 
     def _refuse(self, out: Output, position: int, reason: Reason, error: str, fact: Fact) -> None:
-        out.dead.append(DeadLetter(position, reason, error, fact.id))
+        out.dead.append(DeadLetter(position, reason, error, fact.id, erased=self.ledger(fact.subject).head.forgotten))
 
     def _admit(self, ledger: Ledger, fact: Fact, entry: AnyEntry, key: bytes, content: bytes, position: int, out: Output) -> None:
         head = ledger.head

@@ -56,12 +56,16 @@ class Transition:
 
 @dataclass(slots=True)
 class DeadLetter:
-    """The record at `position` can't be used; `error` says what is wrong, without any of its values."""
+    """The record at `position` can't be used; `error` says what is wrong, without any of its values.
+
+    `erased`: its subject was forgotten before it came, so that neither its id nor its payload is kept, whatever the reason.
+    """
 
     position: int
     reason: Reason
     error: str
     event_id: str
+    erased: bool = False
 
 
 @dataclass(slots=True)

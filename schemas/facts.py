@@ -40,6 +40,8 @@ class Fact:
 class Unusable(Exception):  # noqa: N818 - it says what the record is
     """A record that can't be used: the contract's reason, and what was wrong, without any value of the record."""
 
+    erased = False
+
     def __init__(self, reason: Reason, error: str, event_id: str = "", recorded: int | None = None) -> None:
         super().__init__(error)
         self.reason: Reason = reason

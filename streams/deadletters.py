@@ -36,6 +36,10 @@ class Dead(Protocol):
     def event_id(self) -> str:
         """The event's id, as far as it could be read."""
 
+    @property
+    def erased(self) -> bool:
+        """Whether its subject was forgotten before it came."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -87,16 +91,17 @@ def dead_letter_row(
     `subject` is the record's, so that it can be erased; by default the one that its line names.
     """
     received = clock if recorded is None else max(clock, recorded)
+    forgotten = dead.erased or dead.reason == "forgotten"
     values: dict[str, Any] = {
         "topic": origin.topic,
         "partition": origin.partition,
         "offset": origin.offset,
         "reason": dead.reason,
         "error": dead.error,
-        "event_id": "" if dead.reason == "forgotten" else dead.event_id,
+        "event_id": "" if forgotten else dead.event_id,
         "received_at": format_instant(received),
-        "payload": "" if dead.reason == "forgotten" else payload_text(origin.raw),
-        "subject": "" if dead.reason == "forgotten" else subject_of(origin.raw) if subject is None else subject,
+        "payload": "" if forgotten else payload_text(origin.raw),
+        "subject": "" if forgotten else subject_of(origin.raw) if subject is None else subject,
         "clinic_id": clinic,
         "updated_at": format_instant(received if recorded is None else recorded),
         "revision": revision(generation, position),

@@ -103,13 +103,21 @@ def alert_records(transitions: Iterable[Transition], generation: int, partitions
 
 
 def dead_letter_record(
-    original: Outgoing, offset: int, reason: Reason, error: str, event_id: str, received_at: int, partitions: int
+    original: Outgoing,
+    offset: int,
+    reason: Reason,
+    error: str,
+    event_id: str,
+    received_at: int,
+    partitions: int,
+    *,
+    erased: bool = False,
 ) -> Outgoing:
     """The record that can't be used: its own bytes and headers, and why. Of a forgotten subject only the place is told.
 
-    `original` is the record as it was read, at `offset`; `received_at` (ns) by the stream's clock.
+    `original` is the record as it was read, at `offset`; `received_at` (ns) by the stream's clock. `erased`: its subject is forgotten.
     """
-    forgotten = reason == "forgotten"
+    forgotten = erased or reason == "forgotten"
     said: Mapping[str, str] = {
         "rtm-reason": reason,
         "rtm-error": error,

@@ -61,6 +61,7 @@ class Refused:
     event_id: str
     recorded: int | None
     clinic: str = ""
+    erased: bool = False
 
 
 Verdict = int | Refused | None
@@ -164,7 +165,7 @@ class Lane:
         for dead in out.dead:
             _, fact = self._facts.get(dead.position, (None, None))
             recorded, clinic = (None, "") if fact is None else (fact.recorded, fact.clinic or "")
-            made.dead.append((dead.position, Refused(dead.reason, dead.error, dead.event_id, recorded, clinic)))
+            made.dead.append((dead.position, Refused(dead.reason, dead.error, dead.event_id, recorded, clinic, dead.erased)))
         made.told += map(tell, out.transitions)
         made.applied += out.applied
         made.duplicates += out.duplicates

@@ -226,7 +226,7 @@ class PartitionFold:
         recorded = dead.recorded if isinstance(dead, Unusable) else None
         received = max(self.progress.clock, recorded or 0)
         partitions = self._job.partitions[DEAD_LETTERS.name]
-        return dead_letter_record(original, offset, dead.reason, dead.error, dead.event_id, received, partitions)
+        return dead_letter_record(original, offset, dead.reason, dead.error, dead.event_id, received, partitions, erased=dead.erased)
 
     # -- what is to be written -------------------------------------------------------------------------------------------------------
 

@@ -29,7 +29,8 @@ def test_nothing_of_a_forgotten_patient_stays_and_nothing_more_is_taken() -> Non
     before = fold(processor, [Tick(at(1, 1)), *START, heard(3), heard(4), Tick(at(6))])
     forgotten = make_fact("rtm.patient.forgotten.v1", "p", "/ehr", "request", at(6), {"request_id": "r"})
     erased = fold(processor, [forgotten], 100)
-    later = fold(processor, [done(6)], 200)
+    ahead = make_fact("rtm.report.checkin.v1", "p", "/app", "ahead", at(9), {}, recorded=at(6))
+    later = fold(processor, [done(6), ahead], 200)
 
     assert [(x.transition, x.row["reason"].endswith("; the patient was erased")) for x in erased.transitions] == [("resolved", True)]
     rows = {}
@@ -40,7 +41,7 @@ def test_nothing_of_a_forgotten_patient_stays_and_nothing_more_is_taken() -> Non
         rows[row.table, tuple(row.values[column] for column in TABLES[row.table].key)] = row.values["deleted"]
     assert {table for table, _ in rows} >= {"events", "sessions", "adherence_daily", "adherence_window", "patients", "alerts"}
     assert set(rows.values()) == {1}
-    assert [(x.reason, x.position) for x in later.dead] == [("forgotten", 200)]
+    assert [(x.reason, x.position, x.erased) for x in later.dead] == [("forgotten", 200, True), ("future", 201, True)]
     assert not any(b"done-1" in blob or b"Berlin" in blob for blob in store.blobs.values())
     assert [key for key in store.blobs if key.startswith(b"patient/")] == [b"patient/h/p"]
 
