@@ -158,16 +158,12 @@ def hinge_angles(
         for k in range(3):
             rate += now[9 + k] * geometry[AXIS + 3 + k] - now[3 + k] * geometry[AXIS + k]
         dt = max(t - ints[T_LAST], 0) * 1e-9
-        if ints[COUNT] == 0 or (dt > GAP_S and dt > 4e-9 * period):
+        begins = ints[COUNT] == 0 or (dt > GAP_S and dt > 4e-9 * period)
+        if begins:
+            for c in range(12):
+                floats[ROW + c] = now[c]
             for k in range(6):
                 gyro_dot[k] = 0.0
-            angle, _, _ = _measure(now, gyro_dot, geometry)
-            angle -= floats[THETA]
-            floats[THETA] += angle - TURN * np.floor(angle / TURN + 0.5)
-            floats[P00], floats[P01], floats[P11] = ANGLE_PRIOR**2, 0.0, max(floats[P11], BIAS_PRIOR**2)
-            floats[MISMATCH] = ACC_NOISE**2
-            ints[COUNT] = 0
-            dt = 0.0
         else:
             span = dt
             before = ROW + 3
@@ -178,7 +174,15 @@ def hinge_angles(
                 gyro_dot[k] = (now[3 + k] - floats[before + k]) / span if span > 0.0 else 0.0
                 other = before + (6 if before == ROW + 3 else 3) + k
                 gyro_dot[3 + k] = (now[9 + k] - floats[other]) / span if span > 0.0 else 0.0
-            angle, size, mismatch = _measure(floats[ROW : ROW + 12], gyro_dot, geometry)
+        angle, size, mismatch = _measure(floats[ROW : ROW + 12], gyro_dot, geometry)
+        if begins:
+            angle -= floats[THETA]
+            floats[THETA] += angle - TURN * np.floor(angle / TURN + 0.5)
+            floats[P00], floats[P01], floats[P11] = ANGLE_PRIOR**2, 0.0, max(floats[P11], BIAS_PRIOR**2)
+            floats[MISMATCH] = ACC_NOISE**2
+            ints[COUNT] = 0
+            dt = 0.0
+        else:
             _correct(floats, angle, size, mismatch, dt)
             if keep and last >= 0:
                 history[last, X_AFTER], history[last, X_AFTER + 1] = floats[THETA], floats[BIAS]
