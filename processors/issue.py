@@ -38,7 +38,9 @@ def would_lose(ledger: Ledger, policy: Policy, now: int) -> bool:
     """
     head, timeline, kept = ledger.head, ledger.timeline, policy.retention_days
     stale = head.stale
-    if not head.now or not timeline or now // (DAY_SECONDS * SECOND) + 1 - kept <= timeline.episodes[0].first:
+    if not head.now or not timeline:
+        return False
+    if not stale.everything and now // (DAY_SECONDS * SECOND) + 1 - kept <= timeline.episodes[0].first:
         return False
     before, after = ledger.today - kept, timeline.day_of(now) - kept
     if after <= before:

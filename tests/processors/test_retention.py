@@ -119,3 +119,15 @@ def test_a_silence_longer_than_the_retention_leaves_no_day_without_its_row():
     statuses = {key[1]: row["status"] for key, row in content(made.out.rows)["adherence_daily"].items() if key[2] == ""}
     first, last = parse_day("2026-01-01"), OLD // DAY + 900
     assert statuses == {format_day(day): "unknown" if day < last else "pending" for day in range(first, last + 1)}
+
+
+def test_a_start_that_was_corrected_takes_the_days_before_it_back_also_when_they_are_about_to_be_too_old():
+    made = Run()
+    made.fold(Tick(OLD - 6 * DAY))
+    made.fold(enrolled("e1", OLD - 5 * DAY, "E1", "2026-01-01"))
+    made.fold(Tick(OLD + 396 * DAY))
+    made.checkpoint()
+    made.fold(enrolled("e2", OLD + 396 * DAY, "E1", "2026-12-01"))
+    made.fold(Tick(OLD + 420 * DAY))
+    made.checkpoint()
+    assert min(key[1] for key in content(made.out.rows)["adherence_daily"]) == "2026-12-01"
