@@ -129,5 +129,6 @@ def test_a_start_that_was_corrected_takes_the_days_before_it_back_also_when_they
     made.checkpoint()
     made.fold(enrolled("e2", OLD + 396 * DAY, "E1", "2026-12-01"))
     made.fold(Tick(OLD + 420 * DAY))
+    made.fold(fact("report.checkin", "c", OLD + 420 * DAY))
     made.checkpoint()
     assert min(key[1] for key in content(made.out.rows)["adherence_daily"]) == "2026-12-01"
