@@ -122,8 +122,8 @@ def soak(bootstrap: str, folder: Path, patients: int, hours: int) -> bool:
             figure(
                 "soak_facts_per_s", facts / wall, "facts/s", patients=patients, hours=hours, facts=facts, samples=chunks * HZ * CHUNK_S,
                 records=sent, seconds=round(wall), cpu_s=round(cpu), lag=0,
-                memory_mb={name: [round(found[tenth]), round(max(found)), round(found[-1])] for name, found in memory.items()},
-                memory_mb_are="behind the first tenth, the most, at the end",
+                memory_mb={name: [round(found[hour]) for hour in range(tenth, hours, tenth)] for name, found in memory.items()},
+                memory_mb_are="behind each tenth from the first on",
             )  # fmt: skip
             return all(growth <= GROWTH for growth in grown.values())
     finally:

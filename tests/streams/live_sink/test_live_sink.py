@@ -317,15 +317,17 @@ def test_a_warehouse_that_hangs_in_the_middle_holds_the_reading_and_gets_everyth
             with sinking(settings(fresh_topics, sink_rows=100), lambda: open_warehouse(f"clickhouse://127.0.0.1:{port}/rtm")) as said:
                 until(lambda: said.sink.rows == 20, 120)
                 server.send_signal(signal.SIGSTOP)
+                write(fresh_topics, metrics(30, revision_of=3))
+                until(lambda: said.sink._under_way is not None and said.sink._under_way[0].rows, 120)
                 write(fresh_topics, metrics(300, days=2))
-                until(lambda: said.sink.rows_in_hand >= 100)
+                until(lambda: said.sink.rows_in_hand >= 100, 120)
                 in_hand = said.sink.rows_in_hand
                 write(fresh_topics, metrics(300, days=3, revision_of=2))
                 time.sleep(1.5)
                 assert said.sink.rows_in_hand == in_hand
                 server.send_signal(signal.SIGCONT)
                 until(lambda: unread(fresh_topics) == 0, 120)
-                assert said.sink.rows == 20 + 600 + 900
+                assert said.sink.rows == 20 + 30 + 600 + 900
         finally:
             server.kill()
 
