@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -152,9 +151,8 @@ def test_ctrl_c_is_one_line_and_exit_130_and_leaves_no_temporary_file(tmp_path):
     with suppress(BrokenPipeError), pipe.open("wb", buffering=0) as feed:  # opens once it is read: the replay is in the middle of its work
         assert any(scratch.iterdir())
         process.send_signal(signal.SIGINT)
-        while process.poll() is None:  # a read that the signal just missed ends with the next line
-            feed.write(event("a") + b"\n")
-            time.sleep(0.05)
+        while process.poll() is None:  # a read that the signal just missed ends when its block is full
+            feed.write((event("a") + b"\n") * 200)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert_one_line(err.lstrip())  # click ends the terminal's line with ^C first
