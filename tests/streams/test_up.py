@@ -14,10 +14,11 @@ import clickhouse_connect
 import pytest
 
 from streams.demo.running import Running, RunningError
-from streams.kafka.topics import admin
+from streams.kafka.topics import declare
 from streams.supervisor import leashed
 from streams.up import live_generation
 from streams.warehouse.connection import open_warehouse
+from tests.conftest import empty
 
 
 def environment(kafka: str) -> dict[str, str]:
@@ -39,10 +40,7 @@ def one_line(failed: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture(scope="module")
 def fresh(kafka: str) -> str:
-    with admin(kafka) as client:
-        topics = [name for name in client.list_topics() if not name.startswith("__")]
-        if topics:
-            client.delete_topics(topics)
+    empty(kafka)
     return kafka
 
 
@@ -134,6 +132,7 @@ def test_a_topic_with_other_settings_is_told(fresh: str, tmp_path: Path):
 
 
 def test_what_was_killed_leaves_nothing_behind(fresh: str, tmp_path: Path):
+    declare(fresh, 4, "rtm", 1)  # the state of another folder's generation
     with Running(tmp_path, environment(fresh)) as up:
         [worker] = children(up.pid)
         os.kill(up.pid, signal.SIGKILL)
