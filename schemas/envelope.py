@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
+import msgspec
 import orjson
 from pydantic import BaseModel, ValidationError
 
@@ -19,11 +20,12 @@ from schemas.instants import parse_instant
 from schemas.quick import quick_way
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic_core import ErrorDetails
 
     from schemas.facts import Reason
+    from schemas.quick import QuickWay
 
 MAX_RECORD = 8 * 2**20
 """The largest record, bytes, unless `RTM_MAX_RECORD` says otherwise."""
@@ -37,8 +39,8 @@ SAMPLE_FIELDS = frozenset({"samples", "samples_b64", "n"})
 _OWN_FIELDS = frozenset({*CloudEvent.model_fields, *PatientEvent.model_fields, "type", "data", "datacontenttype", "data_base64"})
 _VALIDATORS = {name: model.__pydantic_validator__.validate_python for name, model in EVENT_MODELS.items()}
 _DATA_MODELS: dict[str, type[Data]] = {name: model.model_fields["data"].annotation for name, model in EVENT_MODELS.items()}  # type: ignore[misc]
-_QUICK = {name: quick_way(model) for name, model in EVENT_MODELS.items()}
-_USUAL_FIELDS = frozenset({"specversion", "type", "source", "id", "subject", "time", "recordedtime", "clinicid", "datacontenttype", "data"})
+QUICK = {name: quick_way(model) for name, model in EVENT_MODELS.items()}
+_NEEDED = len(("specversion", "type", "source", "id", "subject", "time", "data"))
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -104,10 +106,14 @@ def attribute_text(value: object) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else orjson.dumps(value).decode()
 
 
-def fact_of(event: dict[str, Any], *, derived: bool = False, depth: int = 0) -> Fact:
+def _shallow() -> int:
+    return 0
+
+
+def fact_of(event: dict[str, Any], *, derived: bool = False, depth: Callable[[], int] = _shallow) -> Fact:
     """The fact that an event's attributes and `data` say; `Unusable` (`unknown_type`, `invalid`) where they don't say one.
 
-    `event` may be changed. `depth` is no less than that of its nesting (0: known to be shallow).
+    `event` may be changed. `depth` finds no less than that of its nesting.
     """
     kind = event.get("type")
     if not isinstance(kind, str):
@@ -117,18 +123,48 @@ def fact_of(event: dict[str, Any], *, derived: bool = False, depth: int = 0) -> 
     payload = event.get("data")
     if payload is None:
         payload = event["data"] = {}
-    quick = _QUICK[kind]
-    if quick is not None and depth <= MAX_DEPTH and (checked := quick(event)) is not None:
-        time, recorded, data = checked
-    else:
-        time, recorded, data = _validated(event, kind)
-        if kind == CHUNK:
-            payload = {name: value for name, value in payload.items() if name not in SAMPLE_FIELDS}
-        if depth > MAX_DEPTH and _nests_deeper([payload, *(event[x] for x in event if x not in _OWN_FIELDS)], MAX_DEPTH + 2):
-            raise unusable("invalid", f"data: nested more than {MAX_DEPTH} deep", event)
+    way = QUICK[kind]
+    if way is not None and (fact := _quick_fact(event, way, payload, depth, derived=derived)) is not None:
+        return fact
+    time, recorded, data = _validated(event, kind)
+    if kind == CHUNK:
+        payload = {name: value for name, value in payload.items() if name not in SAMPLE_FIELDS}
+    if depth() > MAX_DEPTH and _nests_deeper([payload, *(event[x] for x in event if x not in _OWN_FIELDS)], MAX_DEPTH + 2):
+        raise unusable("invalid", f"data: nested more than {MAX_DEPTH} deep", event)
     subject, clinic = ("", None) if kind == TICK else (event["subject"], event.get("clinicid"))
     attributes = _attributes(event, clinic)
     return Fact(kind, event["source"], event["id"], subject, time, recorded, data, payload, clinic, attributes, derived)
+
+
+class _Envelope(msgspec.Struct):
+    """A patient's event but for its data, as far as it is plain; the same that `PatientEvent` takes of it."""
+
+    type: str
+    specversion: Literal["1.0"]
+    source: Annotated[str, msgspec.Meta(min_length=1)]
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    subject: Annotated[str, msgspec.Meta(min_length=1)]
+    time: str
+    recordedtime: str | None = None
+    clinicid: str | None = None
+
+
+def _quick_fact(event: dict[str, Any], way: QuickWay, payload: Any, depth: Callable[[], int], *, derived: bool) -> Fact | None:
+    """The fact of an event whose type has a quick way; None where only the model can say."""
+    try:
+        said = msgspec.convert(event, _Envelope)
+        time = parse_instant(said.time)
+        recorded = time if said.recordedtime is None else parse_instant(said.recordedtime)
+    except ValueError:  # msgspec's ValidationError is one
+        return None
+    data = way.check(payload)
+    if data is None:
+        return None
+    usual = len(event) == _NEEDED + ("recordedtime" in event) + ("clinicid" in event) + ("datacontenttype" in event)
+    if not (usual and payload.keys() <= way.names) and depth() > MAX_DEPTH:
+        return None
+    attributes = only_clinic(said.clinicid) if usual else _attributes(event, said.clinicid)
+    return Fact(said.type, said.source, said.id, said.subject, time, recorded, data, payload, said.clinicid, attributes, derived)
 
 
 def _validated(event: dict[str, Any], kind: str) -> tuple[int, int, Data]:
@@ -141,17 +177,15 @@ def _validated(event: dict[str, Any], kind: str) -> tuple[int, int, Data]:
 
 
 @lru_cache(1024)
-def _only_clinic(clinic: str | None) -> Mapping[str, str]:
+def only_clinic(clinic: str | None) -> Mapping[str, str]:
     """The attributes of an envelope that has no others, the same object for all of them."""
     return _NOTHING if clinic is None else {"clinicid": clinic}
 
 
 def _attributes(event: dict[str, Any], clinic: str | None) -> Mapping[str, str]:
     """The attributes of an envelope beside its own, as text."""
-    if event.keys() <= _USUAL_FIELDS:
-        return _only_clinic(clinic)
     others = {name: attribute_text(value) for name, value in event.items() if name not in _OWN_FIELDS and value is not None}
-    return {**_only_clinic(clinic), **others}
+    return {**only_clinic(clinic), **others}
 
 
 def make_fact(

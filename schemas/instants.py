@@ -21,6 +21,15 @@ LAST = 2**63 - 1  # 2262-04-11T23:47:16.854775807Z
 
 _MINUTE = re.compile(r"(\d{4}-\d\d-\d\d)[Tt]([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _REST = re.compile(r":([0-5]\d|60)(?:\.(\d{1,9}))?([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII)
+REMEMBERED = 4096
+_SECONDS = {f":{second:02d}.": second * SECOND for second in range(61)}
+_UNITS: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))
+"""Nanoseconds of the last digit of a fraction of so many digits."""
+
+_minutes: dict[str, int] = {}
+_rests: dict[str, int] = {}
+"""What was parsed lately: minutes of the years 1901 to 2261 alone, so that no rest, a day at most, takes them out of the range."""
+
 _NO_INSTANT = "not an RFC 3339 time with an offset and at most nine decimals"
 
 
@@ -33,16 +42,14 @@ def _midnight(text: str) -> int:
         raise ValueError("no such date") from None
 
 
-@lru_cache(4096)
 def _minute(text: str) -> int:
-    """Unix seconds of a minute written YYYY-MM-DDThh:mm, as if it were UTC; ValueError when there is none."""
+    """Nanoseconds of a minute written YYYY-MM-DDThh:mm, as if it were UTC; ValueError when there is none."""
     if (found := _MINUTE.fullmatch(text)) is None:
         raise ValueError(_NO_INSTANT)
     day, hour, minute = found.groups()
-    return _midnight(day) + int(hour) * 3600 + int(minute) * 60
+    return (_midnight(day) + int(hour) * 3600 + int(minute) * 60) * SECOND
 
 
-@lru_cache(4096)
 def _rest(text: str) -> int:
     """Nanoseconds that `:ss`, perhaps with a fraction, and an offset add to a minute in UTC; ValueError when it isn't that."""
     if (found := _REST.fullmatch(text)) is None:
@@ -69,13 +76,43 @@ def parse_instant(text: object) -> int:
 
     A leap second is the first instant after it, as POSIX counts. ValueError for anything else, instants outside 1900..2262 included.
     """
+    try:
+        minute, rest = _minutes.get(text[:16]), _rests.get(text[16:])  # type: ignore[index]
+    except TypeError:
+        raise ValueError(_NO_INSTANT) from None  # pydantic collects ValueError
+    if rest is None:
+        rest = _behind_the_minute(text)
+    return minute + rest if minute is not None else _in_range(text, rest)  # type: ignore[arg-type]
+
+
+def _behind_the_minute(text: object) -> int:
+    """Nanoseconds of what stands behind the minute, which wasn't seen lately; ValueError when that is no text."""
     if not isinstance(text, str):
         raise ValueError(_NO_INSTANT)  # noqa: TRY004 - pydantic collects ValueError
-    rest = _rest(text[16:])
-    instant = _minute(text[:16]) * SECOND + rest
-    if not FIRST <= instant <= LAST:
+    digits, said = text[20:-1], text[16:]
+    second = _SECONDS.get(text[16:20])
+    if second is not None and len(digits) <= 9 and digits.isdigit() and digits.isascii() and text[-1] == "Z":
+        return second + int(digits) * _UNITS[len(digits)]
+    rest = _rest(said)
+    if "." not in said:
+        _remember(_rests, said, rest)
+    return rest
+
+
+def _in_range(text: str, rest: int) -> int:
+    """The instant of a text whose minute wasn't seen lately; `rest` is what stands behind the minute, ns."""
+    minute = _minute(text[:16])
+    if not FIRST <= minute + rest <= LAST:
         raise ValueError("a time outside 1900-01-01..2262-04-11")
-    return instant
+    if "1901" <= text[:4] <= "2261":
+        _remember(_minutes, text[:16], minute)
+    return minute + rest
+
+
+def _remember(known: dict[str, int], text: str, value: int) -> None:
+    if len(known) >= REMEMBERED:
+        known.clear()
+    known[text] = value
 
 
 @lru_cache(4096)

@@ -42,7 +42,7 @@ def decode_line(line: bytes, max_record: int = MAX_RECORD) -> Fact:
         raise Unusable("unparsable", f"not JSON: {error.msg.split(':')[0]}, column {error.colno}") from None
     if not isinstance(event, dict):
         raise Unusable("unparsable", "not a JSON object")
-    return fact_of(event, depth=brackets(line))
+    return fact_of(event, depth=lambda: brackets(line))
 
 
 def decode_envelope(line: bytes) -> tuple[int, int] | None:

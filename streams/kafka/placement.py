@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _IN_BOTH = (FORGOTTEN, TICK)
+_TICK = TICK.encode()
 
 
 @lru_cache(maxsize=65536)
@@ -31,13 +32,9 @@ def misplacement(topic: str, partition: int, partitions: int, key: bytes | None,
 
     A record that names no subject can't have a key other than it: what it lacks is told by the checks that follow.
     """
-    kind = subject = None
-    for name, value in headers:
-        if name == "ce_type":
-            kind = value
-        elif name == "ce_subject":
-            subject = value
-    if kind == TICK.encode():
+    said = dict(headers)
+    kind, subject = said.get("ce_type"), said.get("ce_subject")
+    if kind == _TICK:
         return None
     if subject is not None and key != subject:
         return "has no key; it must be the subject" if key is None else "its key is not its subject"
@@ -46,6 +43,7 @@ def misplacement(topic: str, partition: int, partitions: int, key: bytes | None,
     return None if kind is None else _in_the_wrong_topic(topic, kind)
 
 
+@lru_cache(1024)
 def _in_the_wrong_topic(topic: str, kind: bytes) -> str | None:
     name = kind.decode("utf-8", "replace")
     if name not in EVENT_MODELS or name in _IN_BOTH:
