@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from processors.kernels import excitation, hinge_fit, twist
-from processors.kernels.hinge_fit import PARAMETERS, ROW
+from processors.kernels.hinge_fit import PARAMETERS, ROW, SIDE
 from processors.motion_doubts import STRAY_SHARE, skew, strays
 from processors.motion_joint import STANDARD_GRAVITY, ZERO, Joint, angle_state, angles, frozen, given_joint, plane, vector
 
@@ -197,55 +197,31 @@ def _fit(given: dict[str, Any], rows: Doubles, period: float) -> tuple[Joint, fl
     proximal = [np.array(given["axis_proximal"], float)] if "axis_proximal" in given else list(_principal(rows[:, 3:6])[:2])
     distal = [np.array(given["axis_distal"], float)] if "axis_distal" in given else list(_principal(rows[:, 9:12])[:2])
     signs = (1.0,) if "axis_distal" in given and "axis_proximal" in given else (1.0, -1.0)
-    levers = [np.array(given.get(name, ZERO), float) for name in ("lever_proximal_m", "lever_distal_m")]
-    held = [name in given for name in ("axis_proximal", "axis_distal", "lever_proximal_m", "lever_distal_m")]
-    deviations = [HELD_AXIS if held[0] else FREE_AXIS] * 2 + [HELD_AXIS if held[1] else FREE_AXIS] * 2
-    deviations += [HELD_LEVER if held[2] else FREE_LEVER] * 3 + [HELD_LEVER if held[3] else FREE_LEVER] * 3 + [BIAS] * 6
-    prior = 1 / np.array(deviations) ** 2
-    start = np.concatenate([np.zeros(4), *levers, np.zeros(6)])
+    start, prior = np.zeros(PARAMETERS), np.empty(PARAMETERS)
+    for first, name in ((0, "proximal"), (SIDE, "distal")):
+        axis_held, lever_held = f"axis_{name}" in given, f"lever_{name}_m" in given
+        start[first + 2 : first + 5] = given.get(f"lever_{name}_m", ZERO)
+        deviations = [HELD_AXIS if axis_held else FREE_AXIS] * 2 + [HELD_LEVER if lever_held else FREE_LEVER] * 3 + [BIAS] * 3
+        prior[first : first + SIDE] = 1 / np.array(deviations) ** 2
     starts = [np.concatenate([a, b * sign]) for a in proximal for b in distal for sign in signs]
+    weight = step * period / CORRELATION_S
+    tried = [_descend(few, weight, axes, start, prior, start.copy(), START_ITERATIONS) for axes in starts]
+    best = 0
     if len(starts) > 1:
-        weight = step * period / CORRELATION_S
-        tried = [_descend(few, weight, axes, start, prior, START_ITERATIONS) for axes in starts]
-        order = np.argsort([cost + _handedness(few, axes) * weight for axes, _, cost in tried])
-        starts = [tried[int(order[0])][0]]
+        best = int(np.argsort([cost + _handedness(few, axes) * weight for axes, _, cost in tried])[0])
     many, step = _thinned(rows, FIT_ROWS)
     weight = step * period / CORRELATION_S
-    axes, p, cost = _descend(many, weight, starts[0], start, prior)
-    return (
-        Joint(vector(axes[:3]), vector(axes[3:]), vector(p[4:7]), vector(p[7:10]), vector(p[10:13]), vector(p[13:16])),
-        cost / max(weight * len(many), 1e-12),
-    )
+    axes, p, cost = _descend(many, weight, starts[best], start, prior, tried[best][1], MOST_ITERATIONS)
+    levers, biases = (vector(p[2:5]), vector(p[SIDE + 2 : SIDE + 5])), (vector(p[5:8]), vector(p[SIDE + 5 :]))
+    return Joint(vector(axes[:3]), vector(axes[3:]), *levers, *biases), cost / max(weight * len(many), 1e-12)
 
 
 def _descend(
-    rows: Doubles, weight: float, axes: Doubles, start: Doubles, prior: Doubles, most: int = MOST_ITERATIONS
+    rows: Doubles, weight: float, axes: Doubles, start: Doubles, prior: Doubles, p: Doubles, most: int
 ) -> tuple[Doubles, Doubles, float]:
-    """Gauss–Newton with Levenberg's damping from `axes` and `start`; axes, parameters and the cost there."""
+    """Descend from `axes` turned as `p` says; the axes, the parameters (`p` itself) and the cost there."""
     tangents = np.array(_tangents(axes[:3]) + _tangents(axes[3:]))
-    matrix, vector_ = np.zeros((PARAMETERS, PARAMETERS)), np.zeros(PARAMETERS)
-    p, damping = start.copy(), 1e-3
-
-    def cost_at(at: Doubles) -> float:
-        return float(hinge_fit.normal_equations(rows, weight, at, axes, tangents, matrix, vector_)) + float(
-            np.sum(prior * (at - start) ** 2)
-        )
-
-    cost = cost_at(p)
-    for _ in range(most):
-        normal, slope = matrix + np.diag(prior), vector_ + prior * (p - start)
-        step = -np.linalg.solve(normal + damping * np.diag(np.diag(normal)), slope)
-        kept = matrix.copy(), vector_.copy()
-        next_cost = cost_at(p + step)
-        if next_cost < cost:
-            gained, p, cost, damping = cost - next_cost, p + step, next_cost, max(damping / 5, 1e-6)
-            if gained < 1e-6 * cost:
-                break
-        else:
-            matrix[:], vector_[:] = kept
-            damping *= 8
-            if damping > 1e6:
-                break
+    cost = float(hinge_fit.descend(rows, weight, axes, tangents, start, prior, p, most))
     turned: Doubles = hinge_fit.turned_axes(p, axes, tangents)
     return turned, p, cost
 

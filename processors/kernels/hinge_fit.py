@@ -1,6 +1,6 @@
 """How well axes, lever arms and accelerometer biases explain the motion of two IMUs on a hinge joint, and where better ones lie.
 
-In: samples with their angular accelerations, and parameters; out: the normal equations of a Gauss–Newton step. The residuals, each over its
+In: samples with their angular accelerations, and parameters; out: the parameters at the least cost. The residuals, each over its
 scale: the rates perpendicular to the hinge have one size (Seel, Schauer, Raisch 2012); the joint's centre has one acceleration, so one
 size in the hinge's plane and one part along it (Seel, Raisch, Schauer 2014); and that acceleration is by and large gravity. Weights
 are Cauchy's: what doesn't fit counts little.
@@ -12,55 +12,90 @@ import numpy as np
 from numba import njit
 
 ROW = 18  # acc, gyr of the proximal, then of the distal sensor (12); angular accelerations (3, 3)
-PARAMETERS = 16  # axes, each by two tangents (2, 2), lever arms (3, 3), accelerometer biases (3, 3)
-RESIDUALS = 5
+SIDE = 8  # of one sensor's parameters: its axis, by two tangents (2), lever arm (3), accelerometer bias (3)
+PARAMETERS = 2 * SIDE  # the proximal sensor's, the distal one's
 RATE_SCALE, RATE_SHARE = 0.05, 0.03  # rad/s; of both rates
 JOINT_SCALE = 0.3  # m/s²
 GRAVITY, GRAVITY_SCALE = 9.81, 1.0  # m/s²
-STEP = 1e-5
+ENOUGH = 1e-6  # of the cost: a step that gains less is the last
+LEAST_DAMPING, GREATEST_DAMPING = 1e-6, 1e6
 
 
 @njit(cache=True)
-def _residuals(row: np.ndarray, axes: np.ndarray, p: np.ndarray, out: np.ndarray) -> None:
-    across1, plane1, along1, size1, rate1 = _sides(row, 0, axes, p)
-    across2, plane2, along2, size2, rate2 = _sides(row, 1, axes, p)
-    out[0] = (across1 - across2) / (RATE_SCALE + RATE_SHARE * (rate1 + rate2))
-    out[1] = (plane1 - plane2) / JOINT_SCALE
-    out[2] = (along1 - along2) / JOINT_SCALE
-    out[3] = (size1 - GRAVITY) / GRAVITY_SCALE
-    out[4] = (size2 - GRAVITY) / GRAVITY_SCALE
+def turned_axes(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> np.ndarray:
+    """Both axes, float64 (6,), turned by their parameters along their tangents, float64 (4, 3)."""
+    return _turned(p, axes, tangents)[0]
 
 
 @njit(cache=True)
-def _sides(row: np.ndarray, s: int, axes: np.ndarray, p: np.ndarray) -> tuple[float, float, float, float, float]:
-    """Of sensor `s`: rate across the axis; the joint's acceleration in the plane, along the axis, in all; the rate."""
-    o, d, r, b, j = 6 * s, 12 + 3 * s, 4 + 3 * s, 10 + 3 * s, 3 * s
+def _turned(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As `turned_axes`; and by how much they move with each of these parameters, float64 (4, 3)."""
+    out, slopes = np.empty(6), np.empty((4, 3))
+    for s in range(2):
+        length = 0.0
+        for k in range(3):
+            out[3 * s + k] = axes[3 * s + k] + p[SIDE * s] * tangents[2 * s, k] + p[SIDE * s + 1] * tangents[2 * s + 1, k]
+            length += out[3 * s + k] ** 2
+        length = np.sqrt(length)
+        for k in range(3):
+            out[3 * s + k] /= length
+        for m in range(2 * s, 2 * s + 2):
+            along = 0.0
+            for k in range(3):
+                along += out[3 * s + k] * tangents[m, k]
+            for k in range(3):
+                slopes[m, k] = (tangents[m, k] - along * out[3 * s + k]) / length
+    return out, slopes
+
+
+@njit(cache=True)
+def _by_acceleration(g0: float, g1: float, g2: float, row: np.ndarray, s: int, out: np.ndarray) -> None:
+    """How a value changes with lever arm and bias, to `out[2:]`, that changes by `g` with the acceleration of the joint's centre."""
+    o, d = 6 * s + 3, 12 + 3 * s
+    w0, w1, w2 = row[o], row[o + 1], row[o + 2]
+    d0, d1, d2 = row[d], row[d + 1], row[d + 2]
+    gw, ww = g0 * w0 + g1 * w1 + g2 * w2, w0 * w0 + w1 * w1 + w2 * w2
+    out[2] = ww * g0 - gw * w0 - (g1 * d2 - g2 * d1)
+    out[3] = ww * g1 - gw * w1 - (g2 * d0 - g0 * d2)
+    out[4] = ww * g2 - gw * w2 - (g0 * d1 - g1 * d0)
+    out[5], out[6], out[7] = -g0, -g1, -g2
+
+
+@njit(cache=True)
+def _side(
+    row: np.ndarray, s: int, axes: np.ndarray, turns: np.ndarray, p: np.ndarray, slopes: np.ndarray
+) -> tuple[float, float, float, float, float]:
+    """Of sensor `s`: rate across the axis; the joint's acceleration in the plane, along the axis, in all; the rate.
+
+    `slopes`, float64 (4, SIDE), takes the derivatives of the first four by the sensor's parameters.
+    """
+    o, d, r, b, j = 6 * s, 12 + 3 * s, SIDE * s + 2, SIDE * s + 5, 3 * s
     j0, j1, j2 = axes[j], axes[j + 1], axes[j + 2]
     w0, w1, w2 = row[o + 3], row[o + 4], row[o + 5]
     d0, d1, d2 = row[d], row[d + 1], row[d + 2]
     r0, r1, r2 = p[r], p[r + 1], p[r + 2]
-    across = np.sqrt((w1 * j2 - w2 * j1) ** 2 + (w2 * j0 - w0 * j2) ** 2 + (w0 * j1 - w1 * j0) ** 2)
+    c0, c1, c2 = w1 * j2 - w2 * j1, w2 * j0 - w0 * j2, w0 * j1 - w1 * j0
+    across = np.sqrt(c0 * c0 + c1 * c1 + c2 * c2)
     wr = w0 * r0 + w1 * r1 + w2 * r2
     ww = w0 * w0 + w1 * w1 + w2 * w2
     a0 = row[o] - p[b] - (d1 * r2 - d2 * r1 + w0 * wr - r0 * ww)
     a1 = row[o + 1] - p[b + 1] - (d2 * r0 - d0 * r2 + w1 * wr - r1 * ww)
     a2 = row[o + 2] - p[b + 2] - (d0 * r1 - d1 * r0 + w2 * wr - r2 * ww)
     along = a0 * j0 + a1 * j1 + a2 * j2
-    size = a0 * a0 + a1 * a1 + a2 * a2
-    return across, np.sqrt(max(size - along * along, 0.0)), along, np.sqrt(size), np.sqrt(ww)
-
-
-@njit(cache=True)
-def turned_axes(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> np.ndarray:
-    """Both axes, float64 (6,), turned by the first four parameters along their tangents, float64 (4, 3)."""
-    out = np.empty(6)
-    for s in range(2):
-        length = 0.0
-        for k in range(3):
-            out[3 * s + k] = axes[3 * s + k] + p[2 * s] * tangents[2 * s, k] + p[2 * s + 1] * tangents[2 * s + 1, k]
-            length += out[3 * s + k] ** 2
-        out[3 * s : 3 * s + 3] /= np.sqrt(length)
-    return out
+    square = a0 * a0 + a1 * a1 + a2 * a2
+    plane, size = np.sqrt(max(square - along * along, 0.0)), np.sqrt(square)
+    by_across = 1.0 / across if across > 0.0 else 0.0
+    by_plane = 1.0 / plane if plane > 0.0 else 0.0
+    by_size = 1.0 / size if size > 0.0 else 0.0
+    for m in range(2):
+        t0, t1, t2 = turns[2 * s + m, 0], turns[2 * s + m, 1], turns[2 * s + m, 2]
+        at = a0 * t0 + a1 * t1 + a2 * t2
+        crossed = c0 * (w1 * t2 - w2 * t1) + c1 * (w2 * t0 - w0 * t2) + c2 * (w0 * t1 - w1 * t0)
+        slopes[0, m], slopes[1, m], slopes[2, m] = crossed * by_across, -along * at * by_plane, at
+    _by_acceleration((a0 - along * j0) * by_plane, (a1 - along * j1) * by_plane, (a2 - along * j2) * by_plane, row, s, slopes[1])
+    _by_acceleration(j0, j1, j2, row, s, slopes[2])
+    _by_acceleration(a0 * by_size, a1 * by_size, a2 * by_size, row, s, slopes[3])
+    return across, plane, along, size, np.sqrt(ww)
 
 
 @njit(cache=True)
@@ -73,37 +108,113 @@ def normal_equations(
     matrix: np.ndarray,
     vector: np.ndarray,
 ) -> float:
-    """JᵀWJ into `matrix` (16, 16) and JᵀWr into `vector` (16,) at parameters `p`; the cost Σ `weight` · ln(1 + r²).
+    """JᵀWJ into the lower half of `matrix` (16, 16) and JᵀWr into `vector` (16,) at parameters `p`; the cost Σ `weight` · ln(1 + r²).
 
-    `rows` float64 (n, ROW) in SI; `axes` float64 (6,), unit vectors from which the first four parameters turn.
+    `rows` float64 (n, ROW) in SI; `axes` float64 (6,), unit vectors from which parameters turn along `tangents`, float64 (4, 3).
     """
-    turned = np.empty((PARAMETERS + 1, 6))
-    moved = np.empty((PARAMETERS + 1, PARAMETERS))
-    for k in range(PARAMETERS + 1):
-        moved[k] = p
-        if k < PARAMETERS:
-            moved[k, k] += STEP
-        turned[k] = turned_axes(moved[k], axes, tangents)
-    here = np.empty(RESIDUALS)
-    slopes = np.empty((PARAMETERS, RESIDUALS))
+    turned, turns = _turned(p, axes, tangents)
+    first, second = np.zeros((4, SIDE)), np.zeros((4, SIDE))
     matrix[:] = 0.0
     vector[:] = 0.0
     cost = 0.0
     for i in range(rows.shape[0]):
-        _residuals(rows[i], turned[PARAMETERS], p, here)
-        for k in range(PARAMETERS):
-            _residuals(rows[i], turned[k], moved[k], slopes[k])
-            for m in range(RESIDUALS):
-                slopes[k, m] = (slopes[k, m] - here[m]) / STEP
-        for m in range(RESIDUALS):
-            square = 1.0 + here[m] * here[m]
-            w = weight / square
-            cost += weight * np.log(square)
-            for k in range(PARAMETERS):
-                vector[k] += w * slopes[k, m] * here[m]
-                for j in range(k + 1):
-                    matrix[k, j] += w * slopes[k, m] * slopes[j, m]
+        row = rows[i]
+        across1, plane1, along1, size1, rate1 = _side(row, 0, turned, turns, p, first)
+        across2, plane2, along2, size2, rate2 = _side(row, 1, turned, turns, p, second)
+        by_rate = 1.0 / (RATE_SCALE + RATE_SHARE * (rate1 + rate2))
+        r0, r1, r2 = (across1 - across2) * by_rate, (plane1 - plane2) / JOINT_SCALE, (along1 - along2) / JOINT_SCALE
+        r3, r4 = (size1 - GRAVITY) / GRAVITY_SCALE, (size2 - GRAVITY) / GRAVITY_SCALE
+        s0, s1, s2, s3, s4 = 1.0 + r0 * r0, 1.0 + r1 * r1, 1.0 + r2 * r2, 1.0 + r3 * r3, 1.0 + r4 * r4
+        cost += weight * np.log(s0 * s1 * s2 * s3 * s4)
+        w0, w1, w2 = weight / s0 * by_rate, weight / s1 / JOINT_SCALE, weight / s2 / JOINT_SCALE
+        w3, w4 = weight / s3 / GRAVITY_SCALE, weight / s4 / GRAVITY_SCALE
+        for k in range(SIDE):
+            vector[k] += w0 * r0 * first[0, k] + w1 * r1 * first[1, k] + w2 * r2 * first[2, k] + w3 * r3 * first[3, k]
+            vector[SIDE + k] += w4 * r4 * second[3, k] - w0 * r0 * second[0, k] - w1 * r1 * second[1, k] - w2 * r2 * second[2, k]
+        w0, w1, w2 = w0 * by_rate, w1 / JOINT_SCALE, w2 / JOINT_SCALE
+        w3, w4 = w3 / GRAVITY_SCALE, w4 / GRAVITY_SCALE
+        for k in range(SIDE):
+            a0, a1, a2, a3 = w0 * first[0, k], w1 * first[1, k], w2 * first[2, k], w3 * first[3, k]
+            b0, b1, b2, b3 = w0 * second[0, k], w1 * second[1, k], w2 * second[2, k], w4 * second[3, k]
+            for j in range(SIDE):
+                matrix[k, j] += a0 * first[0, j] + a1 * first[1, j] + a2 * first[2, j] + a3 * first[3, j]
+                matrix[SIDE + k, j] -= b0 * first[0, j] + b1 * first[1, j] + b2 * first[2, j]
+                matrix[SIDE + k, SIDE + j] += b0 * second[0, j] + b1 * second[1, j] + b2 * second[2, j] + b3 * second[3, j]
+    return cost
+
+
+@njit(cache=True)
+def _solve(matrix: np.ndarray, vector: np.ndarray) -> bool:
+    """The solution of `matrix` · x = `vector` to `vector`, by Cholesky's factor in the matrix's lower half; False where it has none."""
+    n = vector.shape[0]
+    for k in range(n):
+        for j in range(k + 1):
+            left = matrix[k, j]
+            for m in range(j):
+                left -= matrix[k, m] * matrix[j, m]
+            if j < k:
+                matrix[k, j] = left / matrix[j, j]
+            elif left > 0.0:
+                matrix[k, k] = np.sqrt(left)
+            else:
+                return False
+        left = vector[k]
+        for m in range(k):
+            left -= matrix[k, m] * vector[m]
+        vector[k] = left / matrix[k, k]
+    for k in range(n - 1, -1, -1):
+        left = vector[k]
+        for m in range(k + 1, n):
+            left -= matrix[m, k] * vector[m]
+        vector[k] = left / matrix[k, k]
+    return True
+
+
+@njit(cache=True)
+def descend(
+    rows: np.ndarray,
+    weight: float,
+    axes: np.ndarray,
+    tangents: np.ndarray,
+    start: np.ndarray,
+    prior: np.ndarray,
+    p: np.ndarray,
+    most: int,
+) -> float:
+    """Gauss–Newton with Levenberg's damping, from parameters `p` and to `p`, in `most` steps at the most; the cost there.
+
+    `prior`, float64 (16,), is the weight by which each parameter is held at `start`.
+    """
+    matrix, vector = np.empty((PARAMETERS, PARAMETERS)), np.empty(PARAMETERS)
+    next_matrix, next_vector = np.empty((PARAMETERS, PARAMETERS)), np.empty(PARAMETERS)
+    damped, step, there = np.empty((PARAMETERS, PARAMETERS)), np.empty(PARAMETERS), np.empty(PARAMETERS)
+    cost = normal_equations(rows, weight, p, axes, tangents, matrix, vector)
     for k in range(PARAMETERS):
-        for j in range(k):
-            matrix[j, k] = matrix[k, j]
+        cost += prior[k] * (p[k] - start[k]) ** 2
+    damping = 1e-3
+    for _ in range(most):
+        for k in range(PARAMETERS):
+            for j in range(k):
+                damped[k, j] = matrix[k, j]
+            damped[k, k] = (1.0 + damping) * (matrix[k, k] + prior[k])
+            step[k] = -(vector[k] + prior[k] * (p[k] - start[k]))
+        next_cost = np.inf
+        if _solve(damped, step):
+            for k in range(PARAMETERS):
+                there[k] = p[k] + step[k]
+            next_cost = normal_equations(rows, weight, there, axes, tangents, next_matrix, next_vector)
+            for k in range(PARAMETERS):
+                next_cost += prior[k] * (there[k] - start[k]) ** 2
+        if next_cost < cost:
+            gained, cost, damping = cost - next_cost, next_cost, max(damping / 5, LEAST_DAMPING)
+            for k in range(PARAMETERS):
+                p[k] = there[k]
+            if gained < ENOUGH * cost:
+                break
+            matrix, next_matrix = next_matrix, matrix
+            vector, next_vector = next_vector, vector
+        else:
+            damping *= 8
+            if damping > GREATEST_DAMPING:
+                break
     return cost
