@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from processors.kernels import hinge
-from processors.kernels.sparc import sparc
+from processors.kernels.sparc import LEAST_SAMPLES, angle_sparcs, sparc, turn
 from processors.motion_calibration import find_joint
 from processors.motion_course import advance, finish, repetitions, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
@@ -25,7 +25,6 @@ from processors.motion_trace import Trace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LEAST_REP_SAMPLES = 8
 DOUBTS = frozenset({"sensors_swapped", "sensors_skewed", "not_a_hinge"})
 
 
@@ -98,29 +97,26 @@ def smoothed_angles(
 def session_sparc(derivation: Derivation) -> float | None:
     """The median SPARC over a derivation's unflagged repetitions; None where there is none."""
     instants, signal = derivation.trace.instants, derivation.trace.signal
-    found = []
-    for rep in derivation.reps:
-        if rep.flags:
-            continue
-        inside = slice(int(np.searchsorted(instants, rep.start)), int(np.searchsorted(instants, rep.end, side="right")))
-        value = _rep_sparc(instants[inside], signal[inside])
-        if value is not None:
-            found.append(value)
+    times = np.array([(rep.start, rep.end) for rep in derivation.reps if not rep.flags], np.int64).reshape(-1, 2)
+    firsts, ends = np.searchsorted(instants, times[:, 0]), np.searchsorted(instants, times[:, 1], side="right")
+    if not len(times):
+        return None
+    if signal.shape[1] == 1:
+        values = angle_sparcs(instants, signal, firsts, ends, *turn(int(np.max(ends - firsts)))).tolist()
+    else:
+        values = [_rate_sparc(instants[first:end], signal[first:end]) for first, end in zip(firsts, ends, strict=True)]
+    found = [value for value in values if np.isfinite(value)]
     return median(found) if found else None
 
 
-def _rep_sparc(instants: NDArray[np.int64], signal: NDArray[np.float32]) -> float | None:
-    if len(instants) < LEAST_REP_SAMPLES or not np.all(np.isfinite(signal)) or instants[-1] <= instants[0]:
-        return None
+def _rate_sparc(instants: NDArray[np.int64], rates: NDArray[np.float32]) -> float:
+    """SPARC of angular rates, (n, 3), along the direction that moves most."""
+    if len(instants) < LEAST_SAMPLES or not np.all(np.isfinite(rates)) or instants[-1] <= instants[0]:
+        return float("nan")
     period = float(instants[-1] - instants[0]) / (len(instants) - 1) * 1e-9
-    wide = signal.astype(np.float64)
-    if signal.shape[1] == 1:
-        speed = np.abs(np.gradient(wide[:, 0]))
-    else:
-        moments = np.array([[float(np.sum(wide[:, i] * wide[:, j])) for j in range(3)] for i in range(3)])
-        speed = np.abs(np.sum(wide * np.linalg.eigh(moments)[1][:, 2], axis=1))
-    value = float(sparc(speed, 1 / period))
-    return value if np.isfinite(value) else None
+    wide = rates.astype(np.float64)
+    moments = np.array([[float(np.sum(wide[:, i] * wide[:, j])) for j in range(3)] for i in range(3)])
+    return sparc(np.abs(np.sum(wide * np.linalg.eigh(moments)[1][:, 2], axis=1)), 1 / period)
 
 
 def whole_session(chunks: list[Chunk], most_bytes: int) -> tuple[Derivation, Derivation | None]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from processors.kernels.sparc import sparc, transform
+from processors.kernels.sparc import COLUMNS, circle, sparc, transform
 from processors.policy import Policy
 from processors.processor import Output, Record, Tick
 from processors.store import MemoryStore
@@ -121,10 +121,20 @@ def test_smoothness_is_the_reference_value_to_five_digits():
 @pytest.mark.parametrize("n", [1, 2, 8, 1024])
 def test_the_transform_is_fouriers(n):
     rng = np.random.default_rng(n)
-    values = rng.normal(size=n) + 1j * rng.normal(size=n)
+    values = rng.normal(size=(n, COLUMNS)) + 1j * rng.normal(size=(n, COLUMNS))
     real, imaginary = values.real.copy(), values.imag.copy()
-    transform(real, imaginary)
-    assert np.allclose(real + 1j * imaginary, np.fft.fft(values))
+    transform(real, imaginary, *circle(4 * n))
+    assert np.allclose(real + 1j * imaginary, np.fft.fft(values, axis=0))
+
+
+@pytest.mark.parametrize(("n", "hz"), [(4, 50.0), (33, 12.0), (64, 100.0), (300, 100.0), (301, 30.0), (4000, 148.3)])
+def test_smoothness_is_the_length_of_the_padded_spectrum(n, hz):
+    speed = np.abs(np.convolve(np.random.default_rng(n).normal(size=n + 20), np.ones(15))[:n])
+    size = 16 * 2 ** int(np.ceil(np.log2(n)))
+    spectrum, frequencies = np.abs(np.fft.fft(speed, size)), np.arange(size) * hz / size
+    spectrum = (spectrum / spectrum.max())[frequencies <= 10]
+    part = spectrum[: np.flatnonzero(spectrum >= 0.05)[-1] + 1]
+    assert sparc(speed, hz) == pytest.approx(-np.sum(np.hypot(1 / (len(part) - 1), np.diff(part))), abs=1e-9)
 
 
 @pytest.mark.parametrize("speed", [np.zeros(50), np.ones(3), np.full(50, np.nan)], ids=["still", "too short", "nan"])
