@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from processors.kernels import hinge_across
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -19,42 +21,28 @@ STRAY_SHARE = 0.08  # of the energy of the motion between the segments
 SKEW_SEARCH_S, SKEW_CORRELATION, SKEW_RATE = 0.25, 0.8, 0.03
 
 
-def strays(joint: Joint, rows: Doubles) -> bool:
-    """Whether the segments turn against each other about other axes too: then the rates across the hinge aren't of one size."""
-    if len(rows) < LEAST_ROWS:
-        return False
-    sizes = [np.sum(rows[:, c : c + 3] ** 2, axis=1) for c in (3, 9)]
-    across = [
-        np.sqrt(np.sum(np.cross(rows[:, c : c + 3], np.array(axis)) ** 2, axis=1))
-        for c, axis in ((3, joint.axis_proximal), (9, joint.axis_distal))
-    ]
-    about = np.sum(rows[:, 9:12] * np.array(joint.axis_distal), axis=1) - np.sum(rows[:, 3:6] * np.array(joint.axis_proximal), axis=1)
-    moving = np.maximum(*sizes) > MOVING_RATE**2
-    if int(np.sum(moving)) < LEAST_ROWS:
-        return False
-    stray = float(np.sum((across[0] - across[1])[moving] ** 2))
-    return stray > STRAY_SHARE * (stray + float(np.sum(about[moving] ** 2)))
+def across(joint: Joint, rows: Doubles) -> tuple[Doubles, bool]:
+    """The sensors' rates across the hinge (2, n), and whether the segments turn against each other about other axes too.
+
+    Then these two rates aren't of one size.
+    """
+    rates = np.empty((2, len(rows)))
+    moving, stray, about = hinge_across.rates_across(rows, np.array(joint.axis_proximal), np.array(joint.axis_distal), MOVING_RATE, rates)
+    return rates, moving >= LEAST_ROWS and stray > STRAY_SHARE * (stray + about)
 
 
-def skew(joint: Joint, instants: NDArray[np.int64], rows: Doubles) -> float:
+def skew(instants: NDArray[np.int64], rates: Doubles) -> float:
     """By how much (s) the two sensors' clocks differ, by the rates across the axes, which are one; 0 where they don't tell."""
-    if len(rows) < 100:
+    rows = rates.shape[1]
+    if rows < LEAST_ROWS:
         return 0.0
     period = float(np.median(np.diff(instants))) * 1e-9
     most = int(SKEW_SEARCH_S / period) if period > 0 else 0
-    across = []
-    for first, axis in ((3, joint.axis_proximal), (9, joint.axis_distal)):
-        size = np.sqrt(np.sum(np.cross(rows[:, first : first + 3], np.array(axis)) ** 2, axis=1))
-        across.append(size - np.mean(size))
-    if most < 1 or len(rows) < 4 * most or min(float(np.std(size)) for size in across) < SKEW_RATE:
+    if most < 1 or rows < 4 * most or min(float(np.std(size)) for size in rates) < SKEW_RATE:
         return 0.0
-    inner = across[0][most:-most]
-    likeness = []
-    for lag in range(-most, most + 1):
-        other = across[1][most + lag : len(rows) - most + lag]
-        likeness.append(float(np.sum(inner * other) / np.sqrt(np.sum(inner**2) * np.sum(other**2))))
+    likeness = hinge_across.likeness(rates[0] - np.mean(rates[0]), rates[1] - np.mean(rates[1]), most)
     best = int(np.argmax(likeness))
     if likeness[best] < SKEW_CORRELATION or best in {0, 2 * most}:
         return 0.0
-    left, middle, right = likeness[best - 1 : best + 2]
+    left, middle, right = (float(value) for value in likeness[best - 1 : best + 2])
     return abs(best - most + 0.5 * (left - right) / (left - 2 * middle + right)) * period

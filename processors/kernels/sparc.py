@@ -10,6 +10,7 @@ mirror each other: nine short transforms, side by side, are the long one.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -103,7 +104,7 @@ def _length(speed: np.ndarray, hz: float, real: np.ndarray, imaginary: np.ndarra
 
 
 @njit(cache=True, inline="always")
-def _power(powers: np.ndarray, k: int) -> float:
+def _power(powers: np.ndarray, k: int) -> Any:
     """The power at frequency `k` of the padded spectrum."""
     r = k % PAD
     return powers[k // PAD, r] if r < COLUMNS else powers[powers.shape[0] - 1 - k // PAD, PAD - r]
