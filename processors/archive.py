@@ -29,12 +29,12 @@ from processors.entries import (
     Session,
     Setup,
 )
-from processors.episodes import Timeline
+from processors.episodes import Episode, Timeline
 from processors.index import Index, report_key, session_key
 from processors.plans import DayPlan, PlanBook
 from processors.shelf import Shelf, unpack, version_of
 from processors.store import StateStore
-from processors.summary import DaySummary, aged, summarise
+from processors.summary import NOTHING, DaySummary, aged, summarise
 from processors.weeks import Weeks, week_of
 from schemas.instants import DAY_SECONDS, SECOND
 
@@ -88,6 +88,19 @@ class Head(msgspec.Struct, array_like=True):
     known: int = 0
 
 
+class Days(dict[int, DaySummary]):
+    """The summaries of an episode's days up to today, as of now, whether they were issued or not; any other day is empty."""
+
+    def __init__(self, archive: Archive, episode: Episode) -> None:
+        super().__init__()
+        self._archive, self.episode = archive, episode
+
+    def __missing__(self, day: int) -> DaySummary:
+        within = self.episode.first <= day <= self._archive.today
+        found = self[day] = self._archive.current(day) if within else NOTHING
+        return found
+
+
 class Archive:
     """What is known of one patient, over a store."""
 
@@ -111,7 +124,7 @@ class Archive:
         self._counted: dict[int, list[Dated]] = {}
         self._chains: dict[int, range] = {}
         self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
-        self._now: dict[int, DaySummary] = {}
+        self._now: Days | None = None
         self.pain_baselines: dict[tuple[int, int, int], float | None] = {}  # by day and what the rule asks: `processors.alerts.pain`
         self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
         self._quiet_until = 0  # before this instant the time alone changes nothing
@@ -258,12 +271,15 @@ class Archive:
 
     def current(self, day: int) -> DaySummary:
         """The summary of a day in an episode as of now, whether it was issued or not."""
-        found = self._now.get(day)
-        if found is None:
-            stale = self.head.stale
-            known = None if stale.everything or day in stale.days else self.summary(day)
-            found = self._now[day] = self.examine(day)[1] if known is None else known
-        return found
+        stale = self.head.stale
+        known = None if stale.everything or day in stale.days else self.summary(day)
+        return self.examine(day)[1] if known is None else known
+
+    def days_of(self, episode: Episode) -> Days:
+        """The days of an episode as of now, remembered until the time or a fact changes them."""
+        if self._now is None or self._now.episode is not episode:
+            self._now = Days(self, episode)
+        return self._now
 
     def has_issued(self, day: int) -> bool:
         """Whether a row of a day was issued."""
@@ -274,4 +290,4 @@ class Archive:
         """Everything stale is issued."""
         self.head.stale = Stale()
         self._fresh.clear()
-        self._now.clear()
+        self._now = None

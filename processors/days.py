@@ -76,8 +76,14 @@ class DayFacts:
         """The summaries of activity."""
         return [entry for entry in self.entries if type(entry) is Activity]
 
+    def with_entry(self, entry: Dated) -> DayFacts:
+        """These facts and one more that isn't about a session."""
+        return DayFacts(self.day, self.over, [*self.entries, entry], self.reports, self.sensed, self.sessions)
+
     def same_sessions(self, other: DayFacts) -> bool:
         """Whether the sessions and repetitions are made of the very same entries as in `other`, the facts of the day some time ago."""
+        if self.sessions is other.sessions and self.sensed is other.sensed:
+            return True
         return _identical(
             [part for x in self.sessions for part in (x.sensed, x.report)], [part for x in other.sessions for part in (x.sensed, x.report)]
         ) and _identical(self.reps, other.reps)

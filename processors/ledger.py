@@ -7,14 +7,33 @@ entry can change is told in one place, `Ledger._touched_by`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from processors.archive import FARTHEST, LONG_SILENCE, Archive, Head
-from processors.days import near_midnight
-from processors.entries import AnyEntry, Dated, Discharged, Enrolled, Exercise, Heard, Minutes, Note, Rep, Retraction, Session, Setup
+from processors.days import MOTION, Sensed, near_midnight
+from processors.entries import (
+    Activity,
+    AnyEntry,
+    Checkin,
+    Dated,
+    Discharged,
+    Dose,
+    Enrolled,
+    Exercise,
+    Heard,
+    Minutes,
+    Note,
+    Pain,
+    Rep,
+    Retraction,
+    Score,
+    Session,
+    Setup,
+    Symptom,
+)
 from processors.episodes import Episode
 from processors.index import HEAD, NOWHERE, report_key, session_key
 from processors.shelf import pack
+from processors.summary import grown
 from processors.weeks import week_of
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
@@ -25,6 +44,8 @@ ALL = 1 << 40
 """A number beyond every part's."""
 STARTING = (Session, Exercise)
 """What may be paired by its start."""
+PLAIN = (Pain, Dose, Score, Activity, Symptom, Checkin)
+"""What stands for itself: it adds to its own day and changes no other fact's meaning."""
 
 
 class Ledger(Archive):
@@ -54,6 +75,18 @@ class Ledger(Archive):
     def _add_dated(self, entry: Dated, key: bytes, content: bytes) -> None:
         number = week_of(entry.at)
         self.take_key(key, content, number)
+        if isinstance(entry, Rep) and (standing := self._extends(entry)) is not None:
+            self._lay(entry, number, standing.day)
+            self._standing[entry.session_id] = Sensed(
+                entry.session_id, standing.session, [*standing.reps, entry], standing.start, standing.day
+            )
+            self._stale_again(standing.day)
+            return
+        if isinstance(entry, PLAIN) and self.timeline and self._counts(entry):
+            day = self.timeline.day_of(entry.at)
+            self._lay(entry, number, day)
+            self._add_plain(entry, day)
+            return
         before = set[int]()
         if isinstance(entry, NAMING) and entry.session_id is not None:
             if isinstance(entry, Session | Rep) and entry.session_id in self.head.lost_sessions:
@@ -63,21 +96,35 @@ class Ledger(Archive):
             if self.names_known_session(entry):
                 before = self._touched_by(entry)
             self._index_session(entry, number)
-            if not self._grows_standing(entry):
-                self._forget_standing(entry)
+            self._forget_standing(entry)
+        dated = self.timeline.day_of(entry.at) if self.timeline else None
+        self._lay(entry, number, dated)
+        if dated is not None and isinstance(entry, STARTING) and near_midnight(self, dated, entry.at):
+            self._chains.clear()
+        self._stale(before | self._touched_by(entry))
+
+    def _lay(self, entry: Dated, number: int, day: int | None) -> None:
+        """Put an entry with the others of its week, its session and its day (None while no episode dates it)."""
         self._weeks.append(number, entry)
-        if isinstance(entry, Session | Rep) and entry.session_id in self._of_session:
-            self._of_session[entry.session_id].append(entry)
         self.head.weeks.add(number)
-        if self.timeline:
-            day = self.timeline.day_of(entry.at)
+        if isinstance(entry, MOTION) and entry.session_id in self._of_session:
+            self._of_session[entry.session_id].append(entry)
+        if day is not None:
             if day in self._counted and self._counts(entry):
                 self._counted[day].append(entry)
-            if isinstance(entry, STARTING) and near_midnight(self, day, entry.at):
-                self._chains.clear()
             if number in self._by_day:
                 self._by_day[number].setdefault(day, []).append(entry)
-        self._stale(before | self._touched_by(entry))
+
+    def _add_plain(self, entry: Dated, day: int) -> None:
+        """Have a day's facts and summary grow by an entry that changes nothing else of them, where they are at hand."""
+        stale, found = self.head.stale, self._fresh.get(day)
+        if found is None and not stale.everything and day not in stale.days and day in self.shown:
+            summary = self.summary(day)
+            found = None if summary is None else (self.shown[day][0], summary)
+        self._stale({day})
+        if found is not None:
+            facts = found[0].with_entry(entry)
+            self._fresh[day] = facts, grown(found[1], facts, entry, self.plans.of(day))
 
     def _index_session(self, entry: Dated, number: int) -> None:
         if isinstance(entry, Session | Rep):
@@ -91,16 +138,14 @@ class Ledger(Archive):
             return False
         return bool(self._index.weeks(session_key(entry.session_id)) or self._index.weeks(report_key(entry.session_id)))
 
-    def _grows_standing(self, entry: Dated) -> bool:
-        """Add a repetition to the derivation of its session that stands, where that is known and the next repetition is all that comes."""
-        if not isinstance(entry, Rep) or entry.retracted or (standing := self._standing.get(entry.session_id)) is None:
-            return False
+    def _extends(self, entry: Rep) -> Sensed | None:
+        """The derivation that stands of a repetition's session, where that is known and the repetition is its next, dated as it is."""
+        standing = self._standing.get(entry.session_id)
+        if standing is None or entry.retracted or entry.at != standing.start:
+            return None
         known = standing.session or standing.reps[0]
         follows = not standing.reps or entry.rep > standing.reps[-1].rep
-        if not follows or entry.derivation != known.derivation or entry.at != standing.start:
-            return False
-        self._standing[entry.session_id] = replace(standing, reps=[*standing.reps, entry])
-        return True
+        return standing if follows and entry.derivation == known.derivation else None
 
     def _forget_standing(self, entry: Dated) -> None:
         if isinstance(entry, NAMING) and entry.session_id is not None:
@@ -115,14 +160,18 @@ class Ledger(Archive):
         self._standing_reports.clear()
 
     def _stale(self, days: set[int]) -> None:
-        self.head.stale.days |= days
         for day in days:
-            self._fresh.pop(day, None)
-            self._now.pop(day, None)
+            self._stale_again(day)
         if self.pain_baselines and days:
             first = min(days)
             for key in [key for key in self.pain_baselines if key[0] > first]:
                 del self.pain_baselines[key]
+
+    def _stale_again(self, day: int) -> None:
+        self.head.stale.days.add(day)
+        self._fresh.pop(day, None)
+        if self._now is not None:
+            self._now.pop(day, None)
 
     def days_touched_by(self, entry: Dated) -> set[int]:
         """The days whose own facts an entry can change, as things stand."""
@@ -132,6 +181,8 @@ class Ledger(Archive):
         """The days whose own facts an entry can change, as things stand: its day, and for sessions all days that pair with it."""
         if not self.timeline:
             return set()
+        if isinstance(entry, Rep) and (standing := self._extends(entry)) is not None:
+            return {standing.day}
         days = {self.timeline.day_of(entry.at)}
         if isinstance(entry, NAMING) and entry.session_id is not None:
             standing = self.standing(entry.session_id)
@@ -151,7 +202,7 @@ class Ledger(Archive):
         self.shown.clear()
         self.head.stale.everything = True
         self._fresh.clear()
-        self._now.clear()
+        self._now = None
         self.pain_baselines.clear()
         self._plans = None
         self._quiet_until = 0
@@ -232,10 +283,10 @@ class Ledger(Archive):
         """Forget what was said of the days that the time may change when it moves on to `now`."""
         last = self.head.today
         if last is None or not self.timeline or (today := self.timeline.day_of(now)) - last > LONG_SILENCE:
-            self._now.clear()
-            return
-        for day in range(last - 2, today + 1):
-            self._now.pop(day, None)
+            self._now = None
+        elif self._now is not None:
+            for day in range(last - 2, today + 1):
+                self._now.pop(day, None)
 
     def _age(self, last: int) -> None:
         """Make stale what the time alone changed of the days up to `last`, and note until when nothing will change."""

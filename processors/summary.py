@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from processors.days import DayFacts
-from processors.entries import Checkin, Dose, Pain, Rep, Score
+from processors.entries import Checkin, Dated, Dose, Pain, Rep, Score
 from processors.plans import DayPlan
 
 
@@ -88,6 +88,10 @@ class DaySummary(msgspec.Struct, array_like=True, frozen=True, dict=True):
     def worst(self) -> float | None:
         """The highest NRS told on the day; None where none was."""
         return max([nrs for _, nrs in self.pains], default=None)
+
+
+NOTHING = DaySummary()
+"""The summary of a day of which nothing is known."""
 
 
 def status(prescribed_reps: int, completed_reps: int, *, over: bool, heard: bool) -> str:
@@ -174,6 +178,14 @@ def pain_reports(facts: DayFacts) -> list[tuple[int, float]]:
     return sorted(found)
 
 
+def _seen_score(entry: Score) -> ScoreSeen:
+    return ScoreSeen(entry.measure, entry.side, entry.time, entry.id, entry.source, entry.value, entry.recorded)
+
+
+def _in_order(scores: list[ScoreSeen]) -> list[ScoreSeen]:
+    return sorted(scores, key=lambda s: (s.time, s.id, s.source))
+
+
 def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
     """The summary of a day."""
     if not facts.heard:
@@ -187,7 +199,7 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
         if isinstance(entry, Dose) and entry.taken:
             taken[entry.medication_id] = taken.get(entry.medication_id, 0) + 1
         elif isinstance(entry, Score):
-            scores.append(ScoreSeen(entry.measure, entry.side, entry.time, entry.id, entry.source, entry.value, entry.recorded))
+            scores.append(_seen_score(entry))
     return DaySummary(
         plan_totals(facts, plan),
         max([entry.time for entry in heard], default=None),
@@ -195,10 +207,34 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
         {key: value for key, value in sorted(reached.items()) if value is not None},
         pain_reports(facts),
         {medication: (due, taken.get(medication, 0)) for medication, due in sorted(plan.medications.items())},
-        sorted(scores, key=lambda s: (s.time, s.id, s.source)),
+        _in_order(scores),
         max([entry.recorded for entry in heard], default=0),
         seen_on(facts, plan),
     )
+
+
+def grown(summary: DaySummary, facts: DayFacts, entry: Dated, plan: DayPlan) -> DaySummary:
+    """A day's summary when an entry that isn't about a session was added to its facts; `summarise` of them gives the same."""
+    adherence, pains, doses, scores, seen = summary.adherence, summary.pains, summary.doses, summary.scores, summary.seen
+    if not adherence.heard:
+        adherence = plan_totals(facts, plan)
+    datum = summary.datum
+    if type(entry) is not Checkin:
+        own = Datum(entry.time, entry.source, entry.id)
+        datum = own if datum is None else min(datum, own)
+    if isinstance(entry, Pain):
+        pains = sorted([*pains, (entry.at, entry.nrs)])
+    elif isinstance(entry, Score):
+        scores = _in_order([*scores, _seen_score(entry)])
+    elif isinstance(entry, Dose):
+        if entry.taken and entry.medication_id in doses:
+            due, taken = doses[entry.medication_id]
+            doses = {**doses, entry.medication_id: (due, taken + 1)}
+        before = seen or NOTHING_SEEN
+        reports = {**before.dose_reports, entry.medication_id: before.dose_reports.get(entry.medication_id, 0) + 1}
+        seen = Seen(before.sensed, before.doubtful, before.beyond, reports)
+    heard_at = entry.time if summary.heard_at is None else max(summary.heard_at, entry.time)
+    return DaySummary(adherence, heard_at, datum, summary.attained, pains, doses, scores, max(summary.recorded, entry.recorded), seen)
 
 
 def aged(summary: DaySummary, *, over: bool) -> DaySummary:

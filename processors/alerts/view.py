@@ -13,21 +13,7 @@ from processors.episodes import Episode
 from processors.ledger import Ledger
 from processors.metrics.rom import goal_deg
 from processors.plans import DayPlan
-from processors.summary import NOTHING_SEEN, DaySummary, Seen
-
-NOTHING = DaySummary()
-
-
-class _Days(dict[int, DaySummary]):
-    """The days of an episode from its first up to today, as of now, taken from the ledger as they are asked for; any other is empty."""
-
-    def __init__(self, ledger: Ledger, first: int, today: int) -> None:
-        super().__init__()
-        self._ledger, self._first, self._today = ledger, first, today
-
-    def __missing__(self, day: int) -> DaySummary:
-        found = self[day] = self._ledger.current(day) if self._first <= day <= self._today else NOTHING
-        return found
+from processors.summary import NOTHING_SEEN, Seen
 
 
 class View:
@@ -46,7 +32,7 @@ class View:
         self.since = since
         self.lenient = lenient
         self.last_over = self._last_over()
-        self.day = _Days(ledger, self.first, self.today).__getitem__
+        self.day = ledger.days_of(episode).__getitem__
         self.baselines = ledger.pain_baselines
 
     def whole(self) -> View:
