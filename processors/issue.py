@@ -250,11 +250,7 @@ class Issue:
             values["clinic_id"] = clinic
         after = self._compare(table, day, before, rows, recorded)
         if after != before:
-            tables = self.ledger.issued.edit(day // 7).days.setdefault(day, {})
-            if after:
-                tables[table] = after
-            else:
-                tables.pop(table, None)
+            self.ledger.issued.edit(day // 7).note(day, table, after)
 
     def _empty(self, day: int) -> None:
         """Take back every row of a day."""

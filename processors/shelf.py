@@ -64,11 +64,23 @@ def unpack(blob: bytes, kind: type[T]) -> T:
     return msgspec.msgpack.decode(packed, type=kind)
 
 
+def raw(value: object) -> msgspec.Raw:
+    """A value packed, to be put into what is packed later."""
+    return msgspec.Raw(msgspec.msgpack.encode(value))
+
+
+def _itself(part: object) -> object:
+    return part
+
+
 class Shelf(Generic[T]):
     """Numbered parts under one key prefix."""
 
-    def __init__(self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T]) -> None:
-        self._store, self._prefix, self._kind, self._make = store, prefix, kind, make
+    def __init__(
+        self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T], form: Callable[[T], object] = _itself
+    ) -> None:
+        """`form` gives what is written of a part, where some of that is packed already (`msgspec.Raw`)."""
+        self._store, self._prefix, self._kind, self._make, self._form = store, prefix, kind, make, form
         self._parts: dict[int, T | None] = {}
         self._changed: set[int] = set()
 
@@ -94,7 +106,8 @@ class Shelf(Generic[T]):
     def save(self, tight_before: int = 0) -> None:
         """Write what changed; the parts with a lower number than `tight_before` compressed."""
         for number in sorted(self._changed):
-            self._store.put(self._key(number), pack(self._parts[number], tight=number < tight_before))
+            if (part := self._parts[number]) is not None:
+                self._store.put(self._key(number), pack(self._form(part), tight=number < tight_before))
         self._changed.clear()
 
     def drop_before(self, number: int) -> None:

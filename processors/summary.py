@@ -14,6 +14,7 @@ import orjson
 from processors.days import DayFacts
 from processors.entries import Checkin, Dated, Dose, Pain, Rep, Score
 from processors.plans import DayPlan
+from processors.shelf import raw
 
 
 class Adherence(msgspec.Struct, array_like=True, frozen=True):
@@ -88,6 +89,11 @@ class DaySummary(msgspec.Struct, array_like=True, frozen=True, dict=True):
     def worst(self) -> float | None:
         """The highest NRS told on the day; None where none was."""
         return max([nrs for _, nrs in self.pains], default=None)
+
+    @cached_property
+    def packed(self) -> msgspec.Raw:
+        """The summary as it is written."""
+        return raw(self)
 
 
 NOTHING = DaySummary()

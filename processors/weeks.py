@@ -10,7 +10,7 @@ import msgspec
 
 from processors.columns import Columns, from_columns, to_columns
 from processors.entries import Dated
-from processors.shelf import pack, unpack, version_of
+from processors.shelf import pack, raw, unpack, version_of
 from processors.store import StateStore
 from schemas.instants import DAY_SECONDS, SECOND
 
@@ -45,6 +45,7 @@ class Weeks:
         self._parts: dict[int, Week | None] = {}
         self._changed: set[int] = set()
         self._journal: Journal | None = None
+        self._packed: list[msgspec.Raw] = []  # the journal's first items as they are written
         self._grown = False
 
     def get(self, number: int) -> Week | None:
@@ -92,8 +93,10 @@ class Weeks:
                 self._store.put(self._prefix + b"%d" % number, pack(to_columns(week.entries), tight=True))
         if self._changed:
             self._journal = log = [item for item in log if item[0] not in self._changed]
+            self._packed.clear()
         if log:
-            self._store.put(self._journal_key, pack(log))
+            self._packed += [raw(item) for item in log[len(self._packed) :]]
+            self._store.put(self._journal_key, pack(self._packed))
         else:
             self._store.delete(self._journal_key)
         self._changed.clear()
@@ -108,6 +111,7 @@ class Weeks:
         """Forget everything, which must be saved; it stays in the store."""
         self._parts.clear()
         self._journal = None
+        self._packed.clear()
 
     def erase(self, numbers: list[int]) -> None:
         """Delete weeks and journal, in the store too."""
@@ -116,6 +120,7 @@ class Weeks:
         self._store.delete(self._journal_key)
         self._parts.clear()
         self._changed.clear()
+        self._packed.clear()
         self._journal, self._grown = [], False
 
 
