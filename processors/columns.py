@@ -7,6 +7,8 @@ their 16 bytes.
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +21,10 @@ KINDS: dict[str, type[Heard]] = {
 }
 AT = Heard.__struct_fields__.index("at")
 NAME = Heard.__struct_fields__.index("id")
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUIDS = re.compile(rf"{_UUID}(?:\n{_UUID})*+").fullmatch
+_LINE = 37
+"""How long a UUID and the end of its line are."""
 UNITS = (1_000_000_000, 1_000_000, 1_000)
 
 
@@ -47,28 +53,25 @@ def to_columns(entries: Iterable[Dated]) -> Columns:
     return Columns("".join(order), {tag: _packed(tag, [list(x) for x in zip(*some, strict=True)]) for tag, some in rows.items()})
 
 
-def _packed(tag: str, columns: list[list[Any]]) -> tuple[int, list[Any]]:
+def _packed(tag: str, columns: list[Any]) -> tuple[int, list[Any]]:
     at = columns[AT]
     for number in INSTANTS[tag]:
         columns[number] = [None if x is None else x - y for x, y in zip(columns[number], at, strict=True)]
     columns[AT] = [x - y for x, y in zip(at, [0, *at], strict=False)]
-    spans = [x for number in (AT, *INSTANTS[tag]) for x in columns[number] if x is not None]
-    unit = next((unit for unit in UNITS if not any(x % unit for x in spans)), 1)
-    for number in (AT, *INSTANTS[tag]):
+    spans = (AT, *INSTANTS[tag])
+    divisor = math.gcd(*[x for number in spans for x in columns[number] if x is not None])
+    unit = next((unit for unit in UNITS if divisor % unit == 0), 1)
+    for number in spans:
         columns[number] = [None if x is None else x // unit for x in columns[number]]
-    return unit, [*columns[:NAME], _short(columns[NAME]), *columns[NAME + 1 :]]
+    columns[NAME] = _short(columns[NAME])
+    return unit, columns
 
 
 def _short(names: list[str]) -> bytes | list[str]:
     """Names that are all UUIDs as their bytes, others as they are."""
-    if all(len(name) == 36 for name in names):
-        try:
-            short = bytes.fromhex("".join(names).replace("-", ""))
-        except ValueError:
-            return names
-        if _long(short) == names:
-            return short
-    return names
+    text = "\n".join(names)
+    alike = len(text) == _LINE * len(names) - 1 and _UUIDS(text)
+    return bytes.fromhex(text.replace("-", "")) if alike else names
 
 
 def _long(names: bytes | Sequence[str]) -> list[str]:
