@@ -5,9 +5,7 @@ In: a ledger whose time was moved. Out: a `View`; every rule is a pure function 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from processors.calendar import day_start
+from processors.calendar import day_start, local_day
 from processors.days import DayFacts
 from processors.episodes import Episode
 from processors.ledger import Ledger
@@ -29,7 +27,7 @@ class View:
         self.today = ledger.today
         self.now = ledger.head.now
         self.first = episode.first
-        self.since = since
+        self._speaks_from = self._first_after(since)
         self.lenient = lenient
         self.last_over = self._last_over()
         self.day = ledger.days_of(episode).__getitem__
@@ -39,7 +37,7 @@ class View:
         """The same view without a limit to days that ended after the plan in force was recorded: what a standing alert is judged by."""
         found = View.__new__(View)
         found.__dict__.update(self.__dict__)
-        found.since = 0
+        found._speaks_from = self.first
         return found
 
     def _last_over(self) -> int:
@@ -57,16 +55,23 @@ class View:
         """What was sensed and taken on a day."""
         return self.day(day).seen or NOTHING_SEEN
 
+    def _first_after(self, since: int) -> int:
+        """The first day of the episode that ended after an instant."""
+        if not since:
+            return self.first
+        zone = self.episode.enrolled.zone
+        day = local_day(zone, since) - 1
+        while day_start(zone, day + 1) <= since:
+            day += 1
+        return max(day, self.first)
+
     def counts(self, day: int) -> bool:
         """Whether rules may speak of a day: it is of the episode and ended after the plan in force was recorded."""
-        return day >= self.first and (not self.since or day_start(self.episode.enrolled.zone, day + 1) > self.since)
+        return day >= self._speaks_from
 
-    def back(self, day: int, count: int) -> Iterator[int]:
+    def back(self, day: int, count: int) -> range:
         """The days of which rules may speak, among the `count` that end on a day, newest first."""
-        for number in range(day, max(day - count, self.first - 1), -1):
-            if not self.counts(number):
-                return
-            yield number
+        return range(day, max(day - count, self._speaks_from - 1), -1)
 
     def after(self, day: int) -> range:
         """The days of the episode after a day, newest first, up to today."""
