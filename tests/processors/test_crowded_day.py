@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from processors.processor import Tick
 from processors.summary import DaySummary
 from schemas.facts import Fact
-from schemas.instants import format_instant
+from schemas.instants import format_instant, parse_day
 from tests import reference
 from tests.histories import History, make_fact
-from tests.processors.alert_stories import at
+from tests.processors.alert_stories import at, date
 from tests.processors.test_laws import POLICY, Run, check, content, laws
 
 DAY = 5
@@ -90,7 +90,7 @@ def crowded_days(draw: st.DrawFn) -> History:
 
 
 def summary_of(made: Run) -> DaySummary:
-    return made.processor.ledger("P").examine(DAY)[1]
+    return made.processor.ledger("P").examine(parse_day(date(DAY)))[1]
 
 
 @laws
