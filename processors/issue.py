@@ -20,7 +20,7 @@ from processors.metrics import KEY_COLUMNS, Rows, activity, adherence, billing, 
 from processors.policy import Policy
 from processors.processor import Output, Row, revision
 from processors.summary import DaySummary, ScoreSeen
-from schemas.instants import DAY_SECONDS, SECOND, format_day, format_instant, parse_day
+from schemas.instants import format_day, format_instant, parse_day
 
 MOVING = frozenset({"reps", "sessions"})
 """Tables whose key has no date: a row may move from one day to another."""
@@ -29,29 +29,6 @@ MOVING = frozenset({"reps", "sessions"})
 def digest(values: dict[str, Any]) -> bytes:
     """What tells two contents of a row apart, 8 bytes."""
     return blake2b(orjson.dumps(values), digest_size=8).digest()
-
-
-def would_lose(ledger: Ledger, policy: Policy, now: int) -> bool:
-    """Whether `now` would make anything stale too old to be issued: a day, or a first period or a month of care.
-
-    Such rows keep what they had, so they must have it before, however seldom rows are issued.
-    """
-    head, timeline, kept = ledger.head, ledger.timeline, policy.retention_days
-    stale = head.stale
-    if not head.now or not timeline:
-        return False
-    if not stale.everything and now // (DAY_SECONDS * SECOND) + 1 - kept <= timeline.episodes[0].first:
-        return False
-    before, after = ledger.today - kept, timeline.day_of(now) - kept
-    if after <= before:
-        return False
-    if stale.everything:
-        return any(timeline.episode_of(day) or ledger.has_issued(day) for day in range(before, after))
-    if stale.care:
-        ends = (episode.first + billing.PERIOD for episode in timeline.episodes)
-        if billing.month_of(before) != billing.month_of(after) or any(before < end <= after for end in ends):
-            return True
-    return any(before <= day < after for day in stale.days)
 
 
 class Recent(dict[int, DaySummary | None]):

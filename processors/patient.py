@@ -10,24 +10,22 @@ its own patient's work done first. So every patient sees the same facts and inst
 
 from __future__ import annotations
 
-import heapq
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 
-import msgspec
 import orjson
 
 from processors import alerts
 from processors.calendar import day_start
+from processors.due_times import DueTimes
 from processors.entries import AnyEntry, Heard, Note, make_entry
 from processors.erasure import erasure_row
 from processors.index import NOWHERE
-from processors.issue import Issue, would_lose
+from processors.issue import Issue
 from processors.ledger import Ledger
 from processors.policy import Policy
 from processors.processor import DeadLetter, Output, Record, Row, Tick, revision
-from processors.shelf import pack, unpack
+from processors.retention import would_lose
 from processors.store import StateStore
 from schemas.content import content_digest, fact_key
 from schemas.events import FORGOTTEN, Report, modality
@@ -40,116 +38,6 @@ LIVE = 4096
 """How many patients' ledgers stay in memory between checkpoints, their heads at least."""
 WARM = 1024
 """How many of them, those used last, keep the parts they have read."""
-HOUR = 3600 * SECOND
-
-
-class Clock(msgspec.Struct, array_like=True):
-    """What the stage knows of the time: the newest tick, and the hours in which something of some patient is due.
-
-    `ticks`: instant and position of the ticks whose work is not all done, and of the newest. `put_off`: who waits for the next tick, and
-    since when he is due.
-    """
-
-    now: int = 0
-    hours: set[int] = set()
-    ticks: list[tuple[int, int]] = []
-    put_off: dict[str, int] = {}
-
-
-class Calendar:
-    """When each patient is due next: in memory a heap, in the store one blob an hour."""
-
-    def __init__(self, store: StateStore) -> None:
-        self._store = store
-        blob = store.get(b"clock")
-        self.clock = Clock() if blob is None else unpack(blob, Clock)
-        self._due: dict[str, int] = {}
-        self._hours: dict[int, set[str]] = {}
-        self._changed: set[int] = set()
-        for hour in sorted(self.clock.hours):
-            held = store.get(b"due/%d" % hour)
-            for subject, due in unpack(held, dict[str, int]).items() if held else ():
-                self._due[subject] = due
-                self._hours.setdefault(hour, set()).add(subject)
-        self._heap = [(due, subject) for subject, due in self._due.items()]
-        heapq.heapify(self._heap)
-
-    def set(self, subject: str, due: int | None) -> None:
-        """Note when a patient is due next, or that he never is."""
-        before = self._due.get(subject)
-        if before == due:
-            return
-        if before is not None:
-            self._hours[before // HOUR].discard(subject)
-            self._changed.add(before // HOUR)
-            del self._due[subject]
-        if due is not None:
-            self._due[subject] = due
-            self._hours.setdefault(due // HOUR, set()).add(subject)
-            self._changed.add(due // HOUR)
-            heapq.heappush(self._heap, (due, subject))
-
-    def due(self, subject: str) -> int | None:
-        """When the patient is due next, by `clock.now`; None when he isn't."""
-        due = self._due.get(subject)
-        return due if due is not None and due <= self.clock.now else None
-
-    def first(self) -> str | None:
-        """Who is due first, by `clock.now`."""
-        while self._heap and self._heap[0][0] <= self.clock.now:
-            due, subject = self._heap[0]
-            if self._due.get(subject) == due:
-                return subject
-            heapq.heappop(self._heap)
-        return None
-
-    def tick(self, now: int, position: int) -> None:
-        """Move the time."""
-        oldest = self._heap[0][0] if self.first() is not None else now
-        done = bisect_left(self.clock.ticks, (oldest,))
-        del self.clock.ticks[:done]
-        self.clock.now = now
-        self.clock.ticks.append((now, position))
-        for subject, due in self.clock.put_off.items():
-            self.set(subject, due)
-        self.clock.put_off.clear()
-
-    def position(self, due: int) -> int:
-        """Where the tick stands that made an instant due: the first that is not before it."""
-        return self._tick_of(due)[1]
-
-    def _tick_of(self, due: int) -> tuple[int, int]:
-        """The first tick, instant and position, that is not before an instant."""
-        return self.clock.ticks[bisect_left(self.clock.ticks, (due,))]
-
-    @property
-    def waiting(self) -> tuple[int, int] | None:
-        """Position and instant of the first tick that left somebody due."""
-        subject = self.first()
-        if subject is None:
-            return None
-        now, position = self._tick_of(self._due[subject])
-        return position, now
-
-    def put_off(self) -> None:
-        """Let who is due first wait for the next tick; his instant stays."""
-        if (subject := self.first()) is not None:
-            self.clock.put_off[subject] = self._due[subject]
-            self.set(subject, None)
-
-    def save(self) -> None:
-        """Write what changed."""
-        for hour in sorted(self._changed):
-            subjects = self._hours.get(hour, set())
-            if subjects:
-                self.clock.hours.add(hour)
-                self._store.put(b"due/%d" % hour, pack({subject: self._due[subject] for subject in sorted(subjects)}))
-            else:
-                self.clock.hours.discard(hour)
-                self._hours.pop(hour, None)
-                self._store.delete(b"due/%d" % hour)
-        self._changed.clear()
-        self._store.put(b"clock", pack(self.clock))
 
 
 class PatientProcessor:
@@ -158,7 +46,7 @@ class PatientProcessor:
     def __init__(self, policy: Policy, store: StateStore) -> None:
         self.policy = policy
         self._store = store
-        self._calendar = Calendar(store)
+        self._due = DueTimes(store)
         self._warm: OrderedDict[str, Ledger] = OrderedDict()
         self._cold: OrderedDict[str, Ledger] = OrderedDict()
         self._used: dict[str, Ledger] = {}
@@ -167,13 +55,13 @@ class PatientProcessor:
     @property
     def now(self) -> int:
         """The newest tick, ns; 0 before the first."""
-        return self._calendar.clock.now
+        return self._due.clock.now
 
     def fold(self, record: Record, out: Output) -> None:
         """Take one fact or tick."""
         if isinstance(record.item, Tick):
             if record.item.now > self.now:
-                self._calendar.tick(record.item.now, record.position)
+                self._due.tick(record.item.now, record.position)
         else:
             self._fact(record.item, record.position, out)
 
@@ -193,15 +81,15 @@ class PatientProcessor:
     @property
     def waiting(self) -> tuple[int, int] | None:
         """Position and instant of the first tick that left anything to be done."""
-        return self._calendar.waiting
+        return self._due.waiting
 
     def put_off(self) -> None:
         """Let the patient who is due first wait for the next tick."""
-        self._calendar.put_off()
+        self._due.put_off()
 
     def work(self, out: Output) -> bool:
         """Work off the patient who is due first, up to the newest tick, and issue his rows; False when nobody is due."""
-        subject = self._calendar.first()
+        subject = self._due.first()
         if subject is None:
             return False
         self._catch_up(subject, out)
@@ -226,7 +114,7 @@ class PatientProcessor:
         for ledger in self._used.values():
             ledger.save()
         self._used.clear()
-        self._calendar.save()
+        self._due.save()
         self._cool(len(self._warm) - WARM)
 
     def _cool(self, count: int) -> None:
@@ -257,17 +145,17 @@ class PatientProcessor:
         What the newest tick makes too old to be issued is issued before its first step, so with the revision of what was known until then.
         """
         first = True
-        while (due := self._calendar.due(subject)) is not None:
+        while (due := self._due.due(subject)) is not None:
             ledger = self.ledger(subject)
             if would_lose(ledger, self.policy, self.now if first else due):
                 Issue(ledger, self.policy, out).run()
             first = False
-            ledger.head.position = self._calendar.position(due)
+            ledger.head.position = self._due.position(due)
             ledger.advance(due)
             self._touched[subject] = ledger
             if ledger.timeline:
                 alerts.evaluate(ledger, self.policy, due, alerts.at_due(ledger, due), out)
-            self._calendar.set(subject, self._next_due(ledger))
+            self._due.set(subject, self._next_due(ledger))
 
     def _next_due(self, ledger: Ledger) -> int | None:
         """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due."""
@@ -318,7 +206,7 @@ class PatientProcessor:
         Issue(ledger, self.policy, out).erase()
         ledger.forget()
         self._touched.pop(ledger.subject, None)
-        self._calendar.set(ledger.subject, None)
+        self._due.set(ledger.subject, None)
         known = revision(self.policy.generation, position)
         out.rows.append(erasure_row(fact.subject, fact.data.request_id, known, max(self.now, fact.recorded)))  # type: ignore[attr-defined]
         out.applied += 1
@@ -355,7 +243,7 @@ class PatientProcessor:
         else:
             alerts.evaluate(ledger, self.policy, at, scope, out)
         if not isinstance(entry, Heard) or not had_timeline:
-            self._calendar.set(fact.subject, self._next_due(ledger))
+            self._due.set(fact.subject, self._next_due(ledger))
 
     def _event_row(self, ledger: Ledger, fact: Fact, entry: AnyEntry) -> Row:
         recorded = format_instant(fact.recorded)
