@@ -10,7 +10,6 @@ its own patient's work done first. So every patient sees the same facts and inst
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import orjson
@@ -23,6 +22,7 @@ from processors.erasure import erasure_row
 from processors.index import NOWHERE
 from processors.issue import Issue
 from processors.ledger import Ledger
+from processors.ledgers import WARM, Ledgers
 from processors.policy import Policy
 from processors.processor import DeadLetter, Output, Record, Row, Tick, revision
 from processors.retention import would_lose
@@ -34,10 +34,6 @@ from schemas.instants import DAY_SECONDS, SECOND, format_instant
 
 AHEAD = DAY_SECONDS * SECOND
 """How far a fact may lie after its recorded time."""
-LIVE = 4096
-"""How many patients' ledgers stay in memory between checkpoints, their heads at least."""
-WARM = 1024
-"""How many of them, those used last, keep the parts they have read."""
 
 
 class PatientProcessor:
@@ -45,10 +41,8 @@ class PatientProcessor:
 
     def __init__(self, policy: Policy, store: StateStore) -> None:
         self.policy = policy
-        self._store = store
         self._due = DueTimes(store)
-        self._warm: OrderedDict[str, Ledger] = OrderedDict()
-        self._cold: OrderedDict[str, Ledger] = OrderedDict()
+        self._ledgers = Ledgers(store)
         self._used: dict[str, Ledger] = {}
         self._touched: dict[str, Ledger] = {}
 
@@ -95,7 +89,7 @@ class PatientProcessor:
         self._catch_up(subject, out)
         ledger = self._touched.pop(subject)
         Issue(ledger, self.policy, out).run()
-        if len(self._warm) > WARM:
+        if self._ledgers.crowded:
             ledger.rest()
         return True
 
@@ -113,27 +107,13 @@ class PatientProcessor:
         """Write what changed to the store, and keep only the patients used last in memory."""
         for ledger in self._used.values():
             ledger.save()
+        self._ledgers.keep(self._used.values(), self.policy.warm_bytes, self._touched)
         self._used.clear()
         self._due.save()
-        self._cool(len(self._warm) - WARM)
-
-    def _cool(self, count: int) -> None:
-        """Drop what so many patients, those used longest ago, have read, and the patients who are too many even so."""
-        for _ in range(count):
-            subject, ledger = self._warm.popitem(last=False)
-            ledger.cool()
-            self._cold[subject] = ledger
-        while len(self._cold) > LIVE - WARM and next(iter(self._cold)) not in self._touched:
-            self._cold.popitem(last=False)
 
     def ledger(self, subject: str) -> Ledger:
         """A patient's ledger, from memory or the store."""
-        ledger = self._warm.get(subject)
-        if ledger is None:
-            ledger = self._cold.pop(subject) if subject in self._cold else Ledger(subject, self._store)
-            self._warm[subject] = ledger
-        else:
-            self._warm.move_to_end(subject)
+        ledger = self._ledgers.get(subject)
         self._used[subject] = ledger
         return ledger
 

@@ -13,7 +13,8 @@ from schemas.instants import DAY_SECONDS, SECOND
 class Policy:
     """The settings of a fold; two folds of one log with one policy give the same rows.
 
-    `final_pass_bytes`: a session with more bytes of samples gets no final pass.
+    `final_pass_bytes`: a session with more bytes of samples gets no final pass. `warm_bytes`: about how much of the patients used last a
+    partition keeps in memory between its saves; it changes no row.
     """
 
     generation: int = 1
@@ -23,6 +24,7 @@ class Policy:
     session_silence_s: int = 600
     session_hold_s: int = 48 * 3600
     final_pass_bytes: int = 1 << 20
+    warm_bytes: int = 256 << 20
     live_interaction_per_code: bool = False
     lenient_data_days: bool = False
     alert_rules: RuleBook = field(default_factory=rule_book, repr=False)

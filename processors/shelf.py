@@ -95,6 +95,10 @@ class Shelf(Generic[T]):
         part = self._parts[number] = None if blob is None else unpack(blob, self._kind)
         return part
 
+    def __len__(self) -> int:
+        """How many parts are in memory, or known not to be there."""
+        return len(self._parts)
+
     def edit(self, number: int) -> T:
         """The part, made when there is none, to be written at the next save."""
         part = self.get(number)

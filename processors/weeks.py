@@ -58,6 +58,10 @@ class Weeks:
         week = self._parts[number] = Week(entries) if entries else None
         return week
 
+    def __len__(self) -> int:
+        """How many entries are in memory."""
+        return sum(len(week.entries) for week in self._parts.values() if week is not None)
+
     def append(self, number: int, entry: Dated) -> None:
         """Add an entry to a week."""
         week = self.get(number)

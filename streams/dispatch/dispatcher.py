@@ -256,12 +256,15 @@ class Dispatcher:
         return self._desk.take(change, now)
 
     def _carry_out(self, plans: list[Plan]) -> None:
-        """Put the plans down, then commit what they follow from, then send."""
+        """Put the plans down, then send, and commit what they follow from.
+
+        Between plan and commit a kill may come: whoever goes on then finds the plan, so nothing waits for the commit.
+        """
         if plans:
             self._book.plans(plans)
-        self._commit()
         for plan in plans:
             self._submit(plan, 0)
+        self._commit()
 
     def _submit(self, plan: Plan, attempts: int) -> None:
         delivery = Delivery(plan.message(self._link), lambda _, tried: self._put_down(plan, tried), attempts)

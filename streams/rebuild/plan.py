@@ -45,7 +45,7 @@ class Plan:
             muted=muted,
             max_crashes=settings.max_crashes,
             topic_ids=self.ids,
-        )
+        ).shared(self.partitions[EVENTS.name])
 
 
 def make_plan(settings: Settings, warehouse: Warehouse, *, anew: bool = False) -> Plan:

@@ -92,7 +92,8 @@ class Checkpoint:
         await asyncio.wait_for(self._producer.stop(), 5)
 
     async def fold(self, piece: Slice) -> bool:
-        """Fold one slice in one transaction. False when something before it is missing: then nothing was done.
+        """Fold one slice, or so much of it as `next_offset` then tells, in one transaction. False when something before it is missing: then
+        nothing was done.
 
         Raises FoldError, GivenUp and aiokafka's KafkaError (ProducerFenced among them); after any of them this owner is of no more use.
         """
@@ -105,15 +106,16 @@ class Checkpoint:
         dead = dict(self.progress.dead)
         # 2. Fold the records, and collect all that is to be written. In a thread: it is all computing, and may take long.
         outgoing = await self._computed(self._fold.take, piece)
+        end = self.progress.next_offset
         # 3. Begin the transaction.
         async with self._transaction():
-            # 4. Write the outputs and the changed state, the new `next_offset` in it.
-            written = await self._write(outgoing)
-            # 5. Add the offset of the input, for those who look at the group's lag.
-            await self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): piece.end}, self._job.consumers)
-            # 6. Commit: now all of it is there, before this nothing.
+            # 4. Write the outputs and the changed state, the new `next_offset` in it; and the offset of the input, for those who look at
+            #    the lag of the group.
+            offsets = self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): end}, self._job.consumers)
+            written, _ = await asyncio.gather(self._write(outgoing), offsets)
+            # 5. Commit: now all of it is there, before this nothing.
         await self._in_thread(self._store.commit, written)
-        self.next_offset = piece.end
+        self.next_offset = end
         self._show(began, before, dead)
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from processors.topology import MOTION
@@ -23,7 +23,8 @@ class Job:
 
     `muted`: changes of alerts are not told, for another generation has told them or will. A record at which a processor failed
     `max_crashes` times is set aside. `accept_loss`: go on where the log lacks what a state needs next. `topic_ids` are the ids of the
-    topics that are read, and of the state topics. State is kept on the local disk where there is a `state_folder`.
+    topics that are read, and of the state topics. State is kept on the local disk where there is a `state_folder`. Of the patients used
+    last about `warm_bytes` stay in memory, in all partitions together.
     """
 
     bootstrap: str
@@ -40,11 +41,16 @@ class Job:
     state_folder: StateFolder | None = None
     checkpoint_s: float = 0.05
     checkpoint_bytes: int = 8 << 20
+    warm_bytes: int = 64 << 20
 
     @property
     def consumers(self) -> str:
         """The consumer group of this generation's workers."""
         return f"{self.group}-{self.generation}"
+
+    def shared(self, partitions: int) -> Job:
+        """The same job where so many partitions share the memory for patients."""
+        return replace(self, policy=replace(self.policy, warm_bytes=self.warm_bytes // max(1, partitions)))
 
     def state_topic(self, stage: Stage) -> str:
         """The compacted topic that holds a stage's state."""

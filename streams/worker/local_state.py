@@ -16,6 +16,8 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from streams.worker.recent_blobs import Recent, Remembering
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -25,7 +27,7 @@ FLUSH_S = 5.0
 """What is in memory alone goes to the disk when it is this much, or this old."""
 TRUSTED_S = 12 * 3600
 """Half of Kafka's delete.retention.ms (24 h), for which a deletion stays in a compacted topic."""
-CACHE_KIB = 4 * 1024
+CACHE_KIB = 1024
 BLOB_OVERHEAD = 100
 SLOTS = 256
 SCHEMA = (
@@ -39,9 +41,11 @@ class LocalStateError(Exception):
 
 
 class Committed(Protocol):
-    """Committed blobs by key. `next_offset` is up to where of the state topic they have everything."""
+    """Committed blobs by key, which have everything up to `next_offset` of the state topic."""
 
-    next_offset: int
+    @property
+    def next_offset(self) -> int:
+        """Up to where of the state topic."""
 
     def get(self, key: bytes) -> bytes | None:
         """The bytes under the key, or None."""
@@ -201,10 +205,12 @@ class StateFolder:
     """A folder of this process alone under `root`, for the files of its partitions: the first that no other process holds.
 
     Held by a lock that ends with the process. A worker that is frozen keeps its own, so whoever takes over writes into another.
+    What was used last of all files stays in memory, about `recent_bytes` of it.
     """
 
-    def __init__(self, root: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, say: Callable[[str], None], recent_bytes: int = 0) -> None:
         self._say, self._told = say, ""
+        self._recent = Recent(recent_bytes)
         self._lock = -1
         self.path: Path | None = None
         for slot in range(SLOTS):
@@ -227,7 +233,7 @@ class StateFolder:
         """The committed blobs of a partition of a state topic, as far as they are on this disk."""
         if self.path is None or not topic_id:
             return MemoryBlobs()
-        return DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._tell)
+        return Remembering(DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._tell), self._recent)
 
     def _tell(self, line: str) -> None:
         """All partitions' files lie on one disk: what happens to it is said once."""

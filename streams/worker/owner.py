@@ -130,13 +130,20 @@ class Owner:
                 await self.checkpoint.write_tick(tick)
             if self._backlog:
                 await self._until_due()
-            if self._backlog and not await self.checkpoint.fold(self._next_piece()):
-                self._backlog.clear()
-                await self._open()
+            if self._backlog:
+                await self._fold(self._next_piece())
             if self.checkpoint.waiting:
                 await self.checkpoint.work()
             if not self._backlog:
                 self._consumer.release(self.tp)
+
+    async def _fold(self, piece: Slice) -> None:
+        """A checkpoint of a piece; what is left of it goes back into the backlog."""
+        if not await self.checkpoint.fold(piece):
+            self._backlog.clear()
+            await self._open()
+        elif self.checkpoint.next_offset < piece.end and piece.seek == self._seek:
+            self._backlog.appendleft(piece)
 
     async def _until_due(self) -> None:
         """Wait until the next checkpoint may begin; in vain when something else is to be done before."""

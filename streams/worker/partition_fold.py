@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from streams.worker.job import Job
     from streams.worker.slices import Slice
 
+PATIENTS = 256
+"""A checkpoint's most patients, or a slice of a backlog would hold thousands of them in memory, and all other partitions up."""
 WORK_S = 0.1
 """How long a checkpoint goes on with what ticks left to be done."""
 
@@ -73,10 +75,17 @@ class PartitionFold:
         return self._processor.waiting is not None
 
     def take(self, piece: Slice) -> list[Outgoing]:
-        """Fold a slice, without what the state has of it. Raises FoldError, GivenUp, NewerStateError."""
+        """Fold a slice, without what the state has of it, up to where `progress.next_offset` then stands: a part of it where it tells of
+        many patients. Raises FoldError, GivenUp, NewerStateError.
+        """
+        end, patients = piece.end, set[bytes | None]()
         try:
             out, dead = Output(), list[Outgoing]()
             for index in self._new(piece):
+                patients.add(piece.keys[index])
+                if len(patients) > PATIENTS:
+                    end = piece.offsets[index]
+                    break
                 self._take(piece, index, out, dead)
             self._processor.flush(out, ticks=False)
             self._processor.save()
@@ -84,9 +93,9 @@ class PartitionFold:
             raise
         except Exception:
             self._begin_anew()
-            out, dead = self._carefully(piece)
+            (out, dead), end = self._carefully(piece), piece.end
         dead.extend(self._bury(piece, piece.offsets.index(letter.position), letter) for letter in out.dead)
-        self.progress.next_offset = piece.end
+        self.progress.next_offset = end
         return self._outgoing(out, dead)
 
     def work(self) -> list[Outgoing]:

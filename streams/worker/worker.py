@@ -30,6 +30,7 @@ from streams.collecting import seldom_collecting
 from streams.kafka.security import client_arguments, faust_credentials, why_unreachable
 from streams.kafka.topics import state_topic
 from streams.kafka.writing import topics_there
+from streams.settings import MEBIBYTE
 from streams.telemetry import health, metrics
 from streams.worker.checkpoint import LogError
 from streams.worker.job import Job
@@ -40,7 +41,7 @@ from streams.worker.slices import SLICE_RECORDS, SliceConsumer, SliceTransport
 from streams.worker.wall_ticks import write_wall_ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from faust.types import TP
 
@@ -85,7 +86,7 @@ async def _run(settings: Settings, say: Callable[[str], None], stages: Sequence[
     with (
         ThreadPoolExecutor(1, "fold") as executor,
         tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder,
-        contextlib.closing(StateFolder(settings.state_folder, say)) as state_folder,
+        contextlib.closing(StateFolder(settings.state_folder, say, settings.memory_mb * MEBIBYTE // 2)) as state_folder,
     ):
         partitions = await _partitions(settings)
         there = await asyncio.to_thread(topics_there, settings.kafka, (SENSOR.name, EVENTS.name, *_states(settings)))
@@ -103,6 +104,7 @@ async def _run(settings: Settings, say: Callable[[str], None], stages: Sequence[
             state_folder=state_folder,
             checkpoint_s=settings.checkpoint_s,
             checkpoint_bytes=settings.checkpoint_bytes,
+            warm_bytes=settings.memory_mb * MEBIBYTE // 2,
         )
         await _Worker(job, settings, folder, say, stages).run()
 
@@ -211,13 +213,14 @@ class _Worker:
             if owner is not None:
                 owner.take(event.value)
 
-    async def _take_over(self, assigned: Iterable[TP]) -> None:
+    async def _take_over(self, assigned: Collection[TP]) -> None:
         await self._drop_owners()
         consumer: SliceConsumer = self._app.consumer
         consumer.on_cut = self._on_cut
         by_topic: dict[str, Stage] = {stage.reads: stage for stage in self.stages}
+        job = self.job.shared(sum(tp.topic == EVENTS.name for tp in assigned))
         for tp in sorted(assigned):
-            owner = Owner(self.job, by_topic[tp.topic], tp.partition, consumer, self._on_ready, self._on_failure)
+            owner = Owner(job, by_topic[tp.topic], tp.partition, consumer, self._on_ready, self._on_failure)
             self._owners[owner.tp] = owner
             owner.start(self._recovering)
         if not self._owners:

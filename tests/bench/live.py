@@ -133,6 +133,7 @@ def with_kafka(work, *arguments) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default=",".join(ALL))
+    parser.add_argument("--rates", default="10,500,5000", help="facts/s beside which the latency is measured")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     options = parser.parse_args()
     only, part = options.only.split(","), 10 if options.quick else 1
@@ -157,7 +158,7 @@ def main() -> None:
     if "recovery" in only:
         with_kafka(lambda bootstrap, folder: recovery.recovery(bootstrap, folder, 100_000 // part, 400))
     if "latency" in only:
-        rates_of_load = [10, 500, 5000]
+        rates_of_load = [int(rate) for rate in options.rates.split(",")]
         with_kafka(lambda bootstrap, folder: latency.latency(bootstrap, folder / "latency", rates_of_load, max(4, 20 // part), 1))
 
 

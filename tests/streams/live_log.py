@@ -135,13 +135,13 @@ def header(record: Any, name: str) -> str | None:
     return next((value.decode() for key, value in record.headers if key == name), None)
 
 
-def wait_for_tick(bootstrap: str, now: int, partitions: int = 4, seconds: float = 60, generation: int = 1) -> None:
-    """Until the patient stage has read the tick in every partition: its state says so."""
+def wait_for_tick(bootstrap: str, now: int, partitions: int = 4, seconds: float = 60, generation: int = 1, group: str = "rtm") -> None:
+    """Until the patient stage has done what the tick makes due in every partition: its state says so."""
     give_up = time.monotonic() + seconds
     while True:
         done = {
             record.partition
-            for record in read_all(bootstrap, f"rtm-{generation}-patient-state")
+            for record in read_all(bootstrap, f"{group}-{generation}-patient-state")
             if record.key == b"\xffprogress" and _tick(record) >= now
         }
         if len(done) == partitions:

@@ -1,7 +1,8 @@
 """From producing the fact that decides an alert to the verified webhook's arrival, while so many facts/s of other patients flow.
 
 Worker and dispatcher are processes of their own. A patient missed a day and wasn't heard of on the next; a check-in for that day makes
-two missed days in a row, and opens the alert at once.
+two missed days in a row, and opens the alert at once. Where the time goes is told by the times that each step left behind: the brokers' of
+the fact and of the alert's change, the plan's, the attempt's, the receiver's.
 """
 
 from __future__ import annotations
@@ -18,14 +19,18 @@ import orjson
 from kafka import KafkaProducer
 
 from schemas.codecs import decode_line
+from schemas.instants import parse_instant
 from streams.demo.running import write_routes
 from streams.dispatch.receiver import Receiver, new_secret
+from streams.dispatch.records import read_plan
 from streams.supervisor import leashed
-from tests.bench.live_figures.common import GROUP, figure, folded, record, ticks, worker, write
+from tests.bench.live_figures.common import EVENTS, GROUP, PARTITIONS, figure, record, ticks, worker, write
 from tests.bench.replay import envelope
-from tests.streams.live_log import read_all
+from tests.streams.live_log import header, read_all, wait_for_tick
 
 LOAD_PATIENTS = 5000
+ALERTS, DELIVERIES = "rtm.alerts.v1", "rtm.deliveries.v1"
+MS = 10**6
 
 
 def latency(bootstrap: str, folder: Path, rates: list[int], seconds: int, number: int) -> None:
@@ -35,7 +40,8 @@ def latency(bootstrap: str, folder: Path, rates: list[int], seconds: int, number
     names = [f"decide-{rate}-{count}" for rate in rates for count in range(deciding)]
     prepared = [record(decode_line(line)) for name in names for line in _course(name, today)]
     prepared += [record(decode_line(line)) for count in range(LOAD_PATIENTS) for line in _course(f"load-{count}", today, plan=False)]
-    write(bootstrap, [*prepared, *ticks(int(today.timestamp()) * 10**9)])
+    at = int(today.timestamp()) * 10**9
+    write(bootstrap, [*prepared, *ticks(at)])
     secret = new_secret()
     folder.mkdir(parents=True, exist_ok=True)
     with Receiver(secret) as receiver:
@@ -45,9 +51,8 @@ def latency(bootstrap: str, folder: Path, rates: list[int], seconds: int, number
         }  # fmt: skip
         dispatch = subprocess.Popen(leashed("dispatch"), env=environment, stdout=subprocess.DEVNULL)
         try:
-            with worker(bootstrap, folder, number) as process:
-                folded(bootstrap, process, number)
-                time.sleep(5)
+            with worker(bootstrap, folder, number):
+                wait_for_tick(bootstrap, at, PARTITIONS, 300, number, GROUP)
                 for rate in rates:
                     _measure(bootstrap, receiver, rate, seconds, deciding, today)
         finally:
@@ -57,6 +62,7 @@ def latency(bootstrap: str, folder: Path, rates: list[int], seconds: int, number
 
 def _measure(bootstrap: str, receiver: Receiver, rate: int, seconds: int, deciding: int, today: datetime) -> None:
     producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=1)
+    producer.partitions_for(EVENTS)  # else the first fact waits for it
     stop = threading.Event()
     produced = [0]
 
@@ -89,12 +95,15 @@ def _measure(bootstrap: str, receiver: Receiver, rate: int, seconds: int, decidi
     while len(receiver.received) - seen < deciding and time.monotonic() < give_up:
         time.sleep(0.1)
     producer.close()
-    subjects = {orjson.loads(each.value)["row"]["alert_id"]: each.key.decode() for each in read_all(bootstrap, "rtm.alerts.v1")}
+    changes = read_all(bootstrap, ALERTS)
+    subjects = {orjson.loads(each.value)["row"]["alert_id"]: each.key.decode() for each in changes}
     arrived: dict[str, int] = {}
+    messages: dict[str, str] = {}
     for each in receiver.received[seen:]:
         for alert in orjson.loads(each.body)["alerts"]:
             if each.verified and alert["transition"] == "opened":
                 arrived.setdefault(subjects[alert["alert_id"]], each.received_at)
+                messages.setdefault(each.webhook_id, subjects[alert["alert_id"]])
     took = sorted((arrived[name] - begun) / 1e6 for name, begun in sent.items() if name in arrived)
     if not took:
         figure(f"latency_p99_ms_at_{rate}", float("nan"), "ms", arrived=0, sent=deciding)
@@ -102,8 +111,30 @@ def _measure(bootstrap: str, receiver: Receiver, rate: int, seconds: int, decidi
     p50, p99 = took[len(took) // 2], took[min(len(took) - 1, int(len(took) * 0.99))]
     figure(
         f"latency_p99_ms_at_{rate}", p99, "ms", p50_ms=round(p50, 1), sent=deciding, arrived=len(arrived),
-        facts_per_s=round(produced[0] / seconds),
+        facts_per_s=round(produced[0] / seconds), stages_p50_p99_ms=_stages(bootstrap, sent, changes, messages, arrived),
     )  # fmt: skip
+
+
+def _stages(
+    bootstrap: str, sent: dict[str, int], changes: list, messages: dict[str, str], arrived: dict[str, int]
+) -> dict[str, list[float]]:
+    """Milliseconds from each step to the next, median and 99th of a hundred; a change is written before its transaction ends."""
+    late = {f"{name}-late": name for name in sent}
+    logged = {late[told]: each.timestamp * MS for each in read_all(bootstrap, EVENTS) if (told := header(each, "ce_id")) in late}
+    changed = {each.key.decode(): each.timestamp * MS for each in reversed(changes) if orjson.loads(each.value)["transition"] == "opened"}
+    planned, tried = {}, {}
+    for each in read_all(bootstrap, DELIVERIES):
+        if (plan := read_plan(each.headers)) is not None and plan.webhook_id in messages:
+            planned[messages[plan.webhook_id]] = plan.planned_at
+        elif each.value and (row := orjson.loads(each.value))["attempt"] == 1 and row["webhook_id"] in messages:
+            tried[messages[row["webhook_id"]]] = parse_instant(row["sent_at"])
+    steps = {"in the log": logged, "alert written": changed, "alert read": planned, "sent": tried, "arrived": arrived}
+    found, before = {}, sent
+    for step, at in steps.items():
+        took = sorted((at[name] - before[name]) / MS for name in sent if name in at and name in before)
+        found[step] = [round(took[int(len(took) * part)], 1) for part in (0.5, 0.99)] if took else []
+        before = at
+    return found
 
 
 def _send(producer: KafkaProducer, line: bytes, *, flush: bool = False) -> None:

@@ -12,6 +12,7 @@ from schemas.codecs import encode_kafka, make_fact
 from schemas.topics import TOPICS
 from streams.kafka.outgoing import tick_record
 from streams.kafka.placement import partition_of
+from streams.worker import partition_fold
 from streams.worker.checkpoint import Checkpoint
 from streams.worker.job import Job
 from streams.worker.slices import Slice
@@ -168,3 +169,25 @@ def test_who_is_fenced_in_the_middle_of_a_transaction_is_told_so_by_whatever_it_
                 await attempt()
 
     with_owners(fresh_topics, scenario, number=2)
+
+
+def test_a_slice_of_too_many_patients_is_folded_in_parts(fresh_topics, monkeypatch):
+    monkeypatch.setattr(partition_fold, "PATIENTS", 2)
+    here = [name for name in (f"p{number:03d}" for number in range(100)) if partition_of(name.encode(), 4) == HOME]
+    facts = [
+        make_fact("rtm.report.checkin.v1", here[patient], "/test", f"c{number}", BEGIN + number, {}, clinic="c1")
+        for number, patient in enumerate([0, 1, 0, 2, 2, 3, 4])
+    ]
+    places = []
+
+    async def scenario(owner):
+        await owner.start()
+        whole = piece(facts, 0)
+        while owner.next_offset < whole.end:
+            assert await owner.fold(whole)
+            places.append(owner.next_offset)
+        return owner.progress
+
+    progress = with_owners(fresh_topics, scenario)
+    assert (progress.read, progress.applied) == (len(facts), len(facts))
+    assert places == [3, 6, 7]
