@@ -88,14 +88,39 @@ def cpu_s(process: subprocess.Popen[str]) -> float:
 
 def folded(bootstrap: str, process: subprocess.Popen[str], generation: int = 1, topics: Iterable[str] = (EVENTS,)) -> tuple[float, float]:
     """Wait until a worker has committed all of the topics; the seconds, by the wall and by its CPU, since now."""
+    return folded_behind(bootstrap, process, {}, generation, topics)[1:]
+
+
+def ends(bootstrap: str, topic: str) -> dict[TopicPartition, int]:
+    """The offset behind the last record of each partition."""
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
+    try:
+        return consumer.end_offsets([TopicPartition(topic, partition) for partition in range(PARTITIONS)])
+    finally:
+        consumer.close()
+
+
+def folded_behind(
+    bootstrap: str, process: subprocess.Popen[str], begin: dict[TopicPartition, int], generation: int = 1, topics: Iterable[str] = (EVENTS,)
+) -> tuple[int, float, float]:
+    """Wait until a worker has committed all of the topics; the records, the seconds by the wall and those of its CPU, since when it had
+
+    committed what lies before `begin`: what a process does once only, when it meets its first records, isn't counted then.
+    """
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{GROUP}-{generation}", enable_auto_commit=False)
     places = [TopicPartition(topic, partition) for topic in topics for partition in range(PARTITIONS)]
-    began, used = time.perf_counter(), cpu_s(process)
+
+    def left(until: dict[TopicPartition, int]) -> int:
+        assert process.poll() is None
+        return sum(max(end - (consumer.committed(place) or 0), 0) for place, end in until.items())
+
     try:
-        while any((consumer.committed(place) or 0) < end for place, end in consumer.end_offsets(places).items()):
-            assert process.poll() is None
+        while left(begin):
+            time.sleep(0.02)
+        began, used, records = time.perf_counter(), cpu_s(process), left(consumer.end_offsets(places))
+        while left(consumer.end_offsets(places)):
             time.sleep(0.05)
-        return time.perf_counter() - began, cpu_s(process) - used
+        return records, time.perf_counter() - began, cpu_s(process) - used
     finally:
         consumer.close()
 
