@@ -50,15 +50,18 @@ def _turned(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> tuple[np.n
 
 @njit(cache=True)
 def _by_acceleration(g0: float, g1: float, g2: float, row: np.ndarray, s: int, out: np.ndarray) -> None:
-    """How a value changes with lever arm and bias, to `out[2:]`, that changes by `g` with the acceleration of the joint's centre."""
-    o, d = 6 * s + 3, 12 + 3 * s
+    """How a value changes with lever arm and bias of sensor `s`, to its part of `out`, that changes by `g` with the acceleration of the
+
+    joint's centre.
+    """
+    o, d, p = 6 * s + 3, 12 + 3 * s, SIDE * s
     w0, w1, w2 = row[o], row[o + 1], row[o + 2]
     d0, d1, d2 = row[d], row[d + 1], row[d + 2]
     gw, ww = g0 * w0 + g1 * w1 + g2 * w2, w0 * w0 + w1 * w1 + w2 * w2
-    out[2] = ww * g0 - gw * w0 - (g1 * d2 - g2 * d1)
-    out[3] = ww * g1 - gw * w1 - (g2 * d0 - g0 * d2)
-    out[4] = ww * g2 - gw * w2 - (g0 * d1 - g1 * d0)
-    out[5], out[6], out[7] = -g0, -g1, -g2
+    out[p + 2] = ww * g0 - gw * w0 - (g1 * d2 - g2 * d1)
+    out[p + 3] = ww * g1 - gw * w1 - (g2 * d0 - g0 * d2)
+    out[p + 4] = ww * g2 - gw * w2 - (g0 * d1 - g1 * d0)
+    out[p + 5], out[p + 6], out[p + 7] = -g0, -g1, -g2
 
 
 @njit(cache=True)
@@ -67,7 +70,8 @@ def _side(
 ) -> tuple[float, float, float, float, float]:
     """Of sensor `s`: rate across the axis; the joint's acceleration in the plane, along the axis, in all; the rate.
 
-    `slopes`, float64 (4, SIDE), takes the derivatives of the first four by the sensor's parameters.
+    `slopes`, float64 (4, PARAMETERS), takes the derivatives of the first four by the sensor's parameters: of the distal sensor negative,
+    but for the last, since the residuals are differences.
     """
     o, d, r, b, j = 6 * s, 12 + 3 * s, SIDE * s + 2, SIDE * s + 5, 3 * s
     j0, j1, j2 = axes[j], axes[j + 1], axes[j + 2]
@@ -84,16 +88,18 @@ def _side(
     along = a0 * j0 + a1 * j1 + a2 * j2
     square = a0 * a0 + a1 * a1 + a2 * a2
     plane, size = np.sqrt(max(square - along * along, 0.0)), np.sqrt(square)
-    by_across = 1.0 / across if across > 0.0 else 0.0
-    by_plane = 1.0 / plane if plane > 0.0 else 0.0
+    sign = 1.0 - 2.0 * s
+    by_across = sign / across if across > 0.0 else 0.0
+    by_plane = sign / plane if plane > 0.0 else 0.0
     by_size = 1.0 / size if size > 0.0 else 0.0
     for m in range(2):
         t0, t1, t2 = turns[2 * s + m, 0], turns[2 * s + m, 1], turns[2 * s + m, 2]
         at = a0 * t0 + a1 * t1 + a2 * t2
         crossed = c0 * (w1 * t2 - w2 * t1) + c1 * (w2 * t0 - w0 * t2) + c2 * (w0 * t1 - w1 * t0)
-        slopes[0, m], slopes[1, m], slopes[2, m] = crossed * by_across, -along * at * by_plane, at
+        k = SIDE * s + m
+        slopes[0, k], slopes[1, k], slopes[2, k] = crossed * by_across, -along * at * by_plane, sign * at
     _by_acceleration((a0 - along * j0) * by_plane, (a1 - along * j1) * by_plane, (a2 - along * j2) * by_plane, row, s, slopes[1])
-    _by_acceleration(j0, j1, j2, row, s, slopes[2])
+    _by_acceleration(sign * j0, sign * j1, sign * j2, row, s, slopes[2])
     _by_acceleration(a0 * by_size, a1 * by_size, a2 * by_size, row, s, slopes[3])
     return across, plane, along, size, np.sqrt(ww)
 
@@ -113,33 +119,40 @@ def normal_equations(
     `rows` float64 (n, ROW) in SI; `axes` float64 (6,), unit vectors from which parameters turn along `tangents`, float64 (4, 3).
     """
     turned, turns = _turned(p, axes, tangents)
-    first, second = np.zeros((4, SIDE)), np.zeros((4, SIDE))
+    slopes = np.zeros((4, PARAMETERS))
+    across, plane, along, size = slopes[0], slopes[1], slopes[2], slopes[3]
     matrix[:] = 0.0
     vector[:] = 0.0
     cost = 0.0
     for i in range(rows.shape[0]):
         row = rows[i]
-        across1, plane1, along1, size1, rate1 = _side(row, 0, turned, turns, p, first)
-        across2, plane2, along2, size2, rate2 = _side(row, 1, turned, turns, p, second)
+        across1, plane1, along1, size1, rate1 = _side(row, 0, turned, turns, p, slopes)
+        across2, plane2, along2, size2, rate2 = _side(row, 1, turned, turns, p, slopes)
         by_rate = 1.0 / (RATE_SCALE + RATE_SHARE * (rate1 + rate2))
         r0, r1, r2 = (across1 - across2) * by_rate, (plane1 - plane2) / JOINT_SCALE, (along1 - along2) / JOINT_SCALE
         r3, r4 = (size1 - GRAVITY) / GRAVITY_SCALE, (size2 - GRAVITY) / GRAVITY_SCALE
         s0, s1, s2, s3, s4 = 1.0 + r0 * r0, 1.0 + r1 * r1, 1.0 + r2 * r2, 1.0 + r3 * r3, 1.0 + r4 * r4
         cost += weight * np.log(s0 * s1 * s2 * s3 * s4)
         w0, w1, w2 = weight / s0 * by_rate, weight / s1 / JOINT_SCALE, weight / s2 / JOINT_SCALE
-        w3, w4 = weight / s3 / GRAVITY_SCALE, weight / s4 / GRAVITY_SCALE
-        for k in range(SIDE):
-            vector[k] += w0 * r0 * first[0, k] + w1 * r1 * first[1, k] + w2 * r2 * first[2, k] + w3 * r3 * first[3, k]
-            vector[SIDE + k] += w4 * r4 * second[3, k] - w0 * r0 * second[0, k] - w1 * r1 * second[1, k] - w2 * r2 * second[2, k]
-        w0, w1, w2 = w0 * by_rate, w1 / JOINT_SCALE, w2 / JOINT_SCALE
-        w3, w4 = w3 / GRAVITY_SCALE, w4 / GRAVITY_SCALE
-        for k in range(SIDE):
-            a0, a1, a2, a3 = w0 * first[0, k], w1 * first[1, k], w2 * first[2, k], w3 * first[3, k]
-            b0, b1, b2, b3 = w0 * second[0, k], w1 * second[1, k], w2 * second[2, k], w4 * second[3, k]
-            for j in range(SIDE):
-                matrix[k, j] += a0 * first[0, j] + a1 * first[1, j] + a2 * first[2, j] + a3 * first[3, j]
-                matrix[SIDE + k, j] -= b0 * first[0, j] + b1 * first[1, j] + b2 * first[2, j]
-                matrix[SIDE + k, SIDE + j] += b0 * second[0, j] + b1 * second[1, j] + b2 * second[2, j] + b3 * second[3, j]
+        v1, v2 = w1 / JOINT_SCALE, w2 / JOINT_SCALE
+        for k in range(PARAMETERS):
+            vector[k] += w1 * r1 * plane[k] + w2 * r2 * along[k]
+            a1, a2 = v1 * plane[k], v2 * along[k]
+            for j in range(k + 1):
+                matrix[k, j] += a1 * plane[j] + a2 * along[j]
+        for k in (0, 1, SIDE, SIDE + 1):
+            a0 = w0 * across[k]
+            vector[k] += a0 * r0
+            for j in (0, 1, SIDE, SIDE + 1):
+                matrix[k, j] += a0 * by_rate * across[j]
+        for s in range(2):
+            w, r = (weight / s4 / GRAVITY_SCALE, r4) if s else (weight / s3 / GRAVITY_SCALE, r3)
+            v = w / GRAVITY_SCALE
+            for k in range(SIDE * s + 2, SIDE * s + SIDE):
+                vector[k] += w * r * size[k]
+                a = v * size[k]
+                for j in range(SIDE * s + 2, k + 1):
+                    matrix[k, j] += a * size[j]
     return cost
 
 
