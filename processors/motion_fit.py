@@ -5,13 +5,14 @@ A few rows choose where to begin and lead most of the way; many say where it end
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from processors.kernels import hinge_fit
 from processors.kernels.hinge_fit import PARAMETERS, ROW, SIDE
-from processors.motion_joint import ZERO, Joint, plane, vector
+from processors.motion_joint import ZERO, Joint, Vector, cross, plane, vector
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -116,10 +117,14 @@ def _principal(rates: Doubles) -> Doubles:
     return np.ascontiguousarray(np.linalg.eigh(moments)[1].T[::-1])
 
 
-def _tangents(axis: Doubles) -> list[Doubles]:
-    first = np.cross(axis, np.eye(3)[int(np.argmin(np.abs(axis)))])
-    first /= np.sqrt(np.sum(first * first))
-    return [first, np.cross(axis, first)]
+def _tangents(axis: Doubles) -> list[Vector]:
+    """Two directions across an axis and each other."""
+    along = vector(axis)
+    least = min(range(3), key=lambda k: abs(along[k]))
+    x, y, z = cross(along, (float(least == 0), float(least == 1), float(least == 2)))
+    length = math.sqrt(x * x + y * y + z * z)
+    first = (x / length, y / length, z / length)
+    return [first, cross(along, first)]
 
 
 def _handedness(rows: Doubles, axes: Doubles) -> float:

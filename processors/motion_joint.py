@@ -61,7 +61,8 @@ def given_joint(calibration: dict[str, Any]) -> Joint:
     )
 
 
-def _cross(a: Vector, b: Vector) -> Vector:
+def cross(a: Vector, b: Vector) -> Vector:
+    """The vector product."""
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
@@ -81,17 +82,17 @@ def plane(axis_proximal: Vector, axis_distal: Vector) -> tuple[Vector, Vector, V
     x0, x1, x2 = ((1.0 if k == least else 0.0) - share * p for k, p in enumerate(axis_proximal))
     length = math.sqrt(x0 * x0 + x1 * x1 + x2 * x2)
     x = (x0 / length, x1 / length, x2 / length)
-    y = _cross((p0, p1, p2), x)
-    cross, cosine = _cross(axis_proximal, axis_distal), _dot(axis_proximal, axis_distal)
+    y = cross((p0, p1, p2), x)
+    turn, cosine = cross(axis_proximal, axis_distal), _dot(axis_proximal, axis_distal)
     if cosine < -1 + 1e-12:
         return x, x, y, (-y[0], -y[1], -y[2])
 
     def turned(v: Vector) -> Vector:
-        along, across = _dot(cross, v) / (1 + cosine), _cross(cross, v)
+        along, across = _dot(turn, v) / (1 + cosine), cross(turn, v)
         return (
-            v[0] * cosine + across[0] + cross[0] * along,
-            v[1] * cosine + across[1] + cross[1] * along,
-            v[2] * cosine + across[2] + cross[2] * along,
+            v[0] * cosine + across[0] + turn[0] * along,
+            v[1] * cosine + across[1] + turn[1] * along,
+            v[2] * cosine + across[2] + turn[2] * along,
         )
 
     return x, turned(x), y, turned(y)

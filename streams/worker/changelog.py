@@ -28,6 +28,7 @@ PROGRESS_KEY = b"\xffprogress"
 """Our own key: not UTF-8, and no processor's."""
 
 READ_BYTES = 16 << 20
+LARGE = 8 << 10
 
 
 class Progress(msgspec.Struct):
@@ -83,8 +84,8 @@ class ChangelogStore:
         return self._seen[key]
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Keep `value` under the key."""
-        if self.get(key) != value:
+        """Keep `value` under the key. A large one is not compared with what is there: samples are new, and a disk is slow to say so."""
+        if len(value) >= LARGE or self.get(key) != value:
             self._changed[key] = value
 
     def delete(self, key: bytes) -> None:
