@@ -61,7 +61,7 @@ class Strip(msgspec.Struct, array_like=True):
 
     def form(self) -> list[dict[int, msgspec.Raw]]:
         """What is written of it: each summary packed once."""
-        return [{day: summary.packed for day, summary in self.days.items()}]
+        return [{day: summary.packed() for day, summary in self.days.items()}]
 
 
 class Issued(msgspec.Struct, array_like=True, dict=True):

@@ -90,10 +90,12 @@ class DaySummary(msgspec.Struct, array_like=True, frozen=True, dict=True):
         """The highest NRS told on the day; None where none was."""
         return max([nrs for _, nrs in self.pains], default=None)
 
-    @cached_property
     def packed(self) -> msgspec.Raw:
-        """The summary as it is written."""
-        return raw(self)
+        """The summary as it is written, remembered."""
+        found: msgspec.Raw | None = self.__dict__.get("_packed")
+        if found is None:
+            found = self.__dict__["_packed"] = raw(self)
+        return found
 
 
 NOTHING = DaySummary()
