@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from processors.days import DayFacts
 from processors.metrics import Rows, key_text
 from schemas.instants import SECOND, format_day
 
+AGE = attrgetter("time", "id", "source")
+
 
 def rows(facts: DayFacts) -> Rows:
     """The rows of `activity_daily` of a day: means weighted by duration, plain where all durations are 0."""
-    found: dict[tuple[str, str], list[tuple[int, str, str, float, int]]] = {}
-    for entry in facts.activities:
+    found: dict[tuple[str, str], tuple[list[float], list[int]]] = {}
+    for entry in sorted(facts.activities, key=AGE):
+        span = max(0, entry.end - entry.at)
         for name, value in entry.values.items():
-            found.setdefault((entry.activity, name), []).append((*entry.age, value, max(0, entry.end - entry.at)))
+            values, spans = found.setdefault((entry.activity, name), ([], []))
+            values.append(value)
+            spans.append(span)
     made: Rows = {}
-    for (kind, name), items in sorted(found.items()):
-        items.sort()
-        values, spans = [item[3] for item in items], [item[4] for item in items]
+    for (kind, name), (values, spans) in sorted(found.items()):
         total = sum(spans)
         weighted = sum(value * span for value, span in zip(values, spans, strict=True)) / total if total else sum(values) / len(values)
         made[key_text(kind, name)] = {
