@@ -1,6 +1,7 @@
 """How fast files are replayed, where the time goes, and whether memory grows with their length: 1,000 patients, 30 days of reports,
 through to the tables; 90 days too. And how fast they are folded without a warehouse: the rows are made and encoded, and thrown away; so is
-a simulated cohort of a tenth of the patients over the 90 days, which reports two to three times as much a day, repetitions among it.
+a simulated cohort of a tenth of the patients over the 90 days, which reports two to three times as much a day, repetitions among it, and
+a twentieth of the patients with 30 facts a day (those of `ledger.py`) over the 30 days.
 
 One JSON object a figure. Beside the replay runs, in the same process, a reference: `orjson.loads` over the same lines. Each run is a
 process of its own; shares come from a run in which each stage is timed, the speed without a warehouse from one in which none is.
@@ -86,6 +87,18 @@ def write_cohort(path: Path, patients: int, days: int) -> None:
     from streams.cli.simulate import simulate
 
     simulate.main(["--patients", str(patients), "--days", str(days), "--output", str(path), "--quiet", "--json"], standalone_mode=False)
+
+
+def write_dense(path: Path, patients: int, days: int) -> None:
+    """Write 30 facts a day of each patient, in the order in which they come."""
+    from schemas.codecs import decode_kafka, encode_line
+    from tests.bench.ledger import Patient, enrolment, name_of
+
+    people = [Patient(name_of(number), number) for number in range(patients)]
+    records = [record for number in range(patients) for record in enrolment(name_of(number))]
+    records += [record for day in range(days) for person in people for record in person.day(day)]
+    facts = sorted((decode_kafka(*record) for record in records), key=lambda fact: fact.recorded)
+    path.write_bytes(b"".join(encode_line(fact) + b"\n" for fact in facts))
 
 
 class Stages:
@@ -283,9 +296,15 @@ def main() -> None:
         with contextlib.redirect_stdout(sys.stderr):
             write_cohort(path, patients // 10, LONG * options.days)
         cohort = apart(path, "fold")
-    loads = {"what": "orjson.loads over the same lines", "value": round(cohort["reference"]), "unit": "lines/s of CPU"}
-    about = {"patients": patients // 10, "days": LONG * options.days, "facts": cohort["facts"], "rows": cohort["rows"]}
-    figure("fold_cohort_facts_per_cpu_s", cohort["facts_per_cpu_s"], "facts/s of CPU, no warehouse", reference=loads, **about)
+        write_dense(path, patients // 20, options.days)
+        dense = apart(path, "fold")
+    for name, each, some, days in (
+        ("cohort", cohort, patients // 10, LONG * options.days),
+        ("dense", dense, patients // 20, options.days),
+    ):
+        loads = {"what": "orjson.loads over the same lines", "value": round(each["reference"]), "unit": "lines/s of CPU"}
+        about = {"patients": some, "days": days, "facts": each["facts"], "rows": each["rows"]}
+        figure(f"fold_{name}_facts_per_cpu_s", each["facts_per_cpu_s"], "facts/s of CPU, no warehouse", reference=loads, **about)
     for days, each in folded.items():
         loads = {"what": "orjson.loads over the same lines", "value": round(each["reference"]), "unit": "lines/s of CPU"}
         beside = {"patients": patients, "days": days, "facts": each["facts"], "rows": each["rows"], "peak_mb": round(each["peak_mb"])}
