@@ -1,35 +1,23 @@
 """The small job: a record of a patient in, his reps by day so far and their share of the plan out, as one JSON line a record.
 
-A report says how many reps were done; of a chunk the kernel counts them. The state is a patient's reps by day.
+A report says how many reps were done; of a chunk the kernel counts them. The state is a patient's reps by day. Whoever runs the job
+decodes and validates each record by the product's own `decode_kafka`.
 """
 
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 import orjson
 
 from processors.kernels.angle_reps import angle_reps, angle_state
+from schemas.events import CHUNK
+from schemas.facts import Fact
+from schemas.instants import format_instant
+from schemas.kafka import decode_kafka
 
 PLANNED = 30
 HZ = 50
 _no_marks = np.zeros(0, np.uint8)
-
-
-class Report(msgspec.Struct):
-    """What is read of a report's data."""
-
-    reps_completed: int
-
-
-class Chunk(msgspec.Struct):
-    """What is read of a chunk's data."""
-
-    samples: bytes
-
-
-_report = msgspec.json.Decoder(Report).decode
-_chunk = msgspec.msgpack.Decoder(Chunk).decode
 
 
 def reps_in(samples: bytes) -> int:
@@ -43,9 +31,12 @@ def reps_in(samples: bytes) -> int:
 
 def done(value: bytes, headers) -> tuple[str, int]:
     """Day and reps of a record as it lies in Kafka."""
-    said = dict(headers)
-    reps = reps_in(_chunk(value).samples) if said["content-type"] == b"application/msgpack" else _report(value).reps_completed
-    return said["ce_time"][:10].decode(), reps
+    return said(decode_kafka(None, value, headers))
+
+
+def said(fact: Fact) -> tuple[str, int]:
+    """Day and reps of a fact."""
+    return format_instant(fact.time)[:10], reps_in(fact.data.samples) if fact.type == CHUNK else fact.data.reps_completed
 
 
 def added(days: dict[str, int], patient: str, day: str, reps: int) -> dict:

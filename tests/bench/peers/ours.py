@@ -6,7 +6,6 @@ import orjson
 
 from processors.processor import Output, Record, Row, Tick
 from processors.topology import Stage
-from schemas.instants import format_instant
 from streams.settings import load_settings
 from streams.worker.worker import run_worker
 from tests.bench.peers import job
@@ -30,9 +29,7 @@ class SmallJob:
         if days is None:
             blob = self._store.get(patient.encode())
             days = self._touched[patient] = {} if blob is None else orjson.loads(blob)
-        samples = getattr(fact.data, "samples", None)
-        reps = fact.data.reps_completed if samples is None else job.reps_in(samples)
-        out.rows.append(Row("adherence_daily", patient, job.added(days, patient, format_instant(fact.time)[:10], reps)))
+        out.rows.append(Row("adherence_daily", patient, job.added(days, patient, *job.said(fact))))
         out.applied += 1
 
     def flush(self, out: Output, *, ticks: bool = True) -> None:

@@ -1,6 +1,6 @@
 """The same small job by three: reps from chunks by the same kernel, adherence by day, to Kafka, with state that outlives a kill.
 
-    make bench-peers, or python tests/bench/peers/run.py [--only ours,quixstreams,bytewax] [--quick]
+    make bench-peers, or python tests/bench/peers/run.py [--only ours,quixstreams,bytewax] [--of facts,samples] [--quick]
 
 All three read the same topics of one Kafka, one process each, one after the other, and tell a row a record: quixstreams with its own
 changelog, bytewax with its recovery every second, ours with transactions, each at its defaults beside that. Once undisturbed, timed from
@@ -178,6 +178,7 @@ def compare(bootstrap: str, folder: Path, topic: str, systems: list[str], part: 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--only", default="ours,quixstreams,bytewax")
+    parser.add_argument("--of", default="facts,samples")
     parser.add_argument("--quick", action="store_true", help="a fifth of everything")
     options = parser.parse_args()
     part = 5 if options.quick else 1
@@ -187,7 +188,7 @@ def main() -> None:
         bootstrap = kafka_server.start(folder / "kafka", port=0).bootstrap
         try:
             declare(bootstrap, PARTITIONS, GROUP, 1)
-            for topic in (EVENTS, SENSOR):
+            for topic in [{"facts": EVENTS, "samples": SENSOR}[unit] for unit in options.of.split(",")]:
                 compare(bootstrap, folder, topic, options.only.split(","), part)
         finally:
             kafka_server.stop(folder / "kafka")
