@@ -230,7 +230,7 @@ class LiveSink:
         for record, error in batch.unusable:
             self._bury(record, error)
         began = time.monotonic()
-        rows = self._outlet.write(batch.pieces, lambda piece, error: self._bury(piece.record, error))
+        rows = self._outlet.write(batch, self._bury)
         metrics.observe("rtm_sink_insert_seconds", time.monotonic() - began)
         metrics.count("rtm_sink_rows_total", rows)
         self.rows += rows

@@ -1,4 +1,4 @@
-"""Where the sink's batches go: pieces by table in, rows in the warehouse out, however long that takes.
+"""Where the sink's batches go: a batch in, rows in the warehouse out, however long that takes.
 
 A warehouse that is away, or refuses for reasons of its own, is waited for; a batch that it can't read is cut in halves down to the record
 that is at fault, which is handed back to be buried, and the rest is inserted.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from streams.live_sink.records import Piece
 from streams.warehouse.dsn import WarehouseAwayError, WarehouseError
 from streams.warehouse.erasure import erase_requested, forgotten_among
 from streams.warehouse.generations import adopt
@@ -18,7 +19,7 @@ from streams.warehouse.migrations import migrate
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streams.live_sink.records import Piece
+    from streams.live_sink.batch import Batch
     from streams.warehouse.connection import Warehouse
 
 FIRST_BACKOFF_S = 0.25
@@ -72,15 +73,16 @@ class Outlet:
         """Open the warehouse, make its tables, and have the generation shown. Waits while nothing answers; else WarehouseError."""
         self._patiently(self._prepare, lambda error: isinstance(error, WarehouseAwayError))
 
-    def write(self, batches: dict[str, list[Piece]], bury: Callable[[Piece, str], None]) -> int:
-        """Insert every piece, by table; `bury` gets those that the warehouse can't read, and why. Returns the rows that went in.
+    def write(self, batch: Batch, bury: Callable[[Any, str], None]) -> int:
+        """Insert a batch; `bury` gets the records that the warehouse can't read, and why. Returns the rows that went in.
 
         What goes in twice replaces itself. Of a forgotten subject nothing goes in any more, and who is to be erased is erased behind the
         rows that came before. OutletStoppedError when `hurry` came first.
         """
-        self._patiently(lambda: self._leave_out(batches), _always)
-        rows = sum(self._insert(table, pieces, bury) for table, pieces in batches.items())
-        if batches.get("erasures"):
+        self._patiently(lambda: self._leave_out(batch.pieces), _always)
+        rows = sum(self._insert_plain(table, records, bury) for table, records in batch.plain.items())
+        rows += sum(self._insert(table, pieces, bury) for table, pieces in batch.pieces.items())
+        if batch.plain.get("erasures") or batch.pieces.get("erasures"):
             self._patiently(self._erase, _always)
         return rows
 
@@ -109,21 +111,34 @@ class Outlet:
         assert self._warehouse is not None  # noqa: S101 - prepared first
         erase_requested(self._warehouse)
 
-    def _insert(self, table: str, pieces: Sequence[Piece], bury: Callable[[Piece, str], None]) -> int:
-        warehouse = self._warehouse
-        assert warehouse is not None  # noqa: S101 - prepared first
-        lines = b"".join(piece.lines for piece in pieces)
+    def _insert_plain(self, table: str, records: Sequence[Any], bury: Callable[[Any, str], None]) -> int:
+        lines = b"".join([record.value for record in records])
+        if self._insert_lines(table, lines) is None:
+            return lines.count(b"\n")
+        return self._insert(table, [Piece(table, record.value, record.value.count(b"\n"), record) for record in records], bury)
+
+    def _insert(self, table: str, pieces: Sequence[Piece], bury: Callable[[Any, str], None]) -> int:
+        lines = b"".join([piece.lines for piece in pieces])
         if not lines:
             return 0
+        error = self._insert_lines(table, lines)
+        if error is None:
+            return sum(piece.rows for piece in pieces)
+        if len(pieces) == 1:
+            bury(pieces[0].record, str(error))
+            return 0
+        middle = len(pieces) // 2
+        return self._insert(table, pieces[:middle], bury) + self._insert(table, pieces[middle:], bury)
+
+    def _insert_lines(self, table: str, lines: bytes) -> WarehouseError | None:
+        """Insert lines, as soon as the warehouse takes any; what it says where they are at fault."""
+        warehouse = self._warehouse
+        assert warehouse is not None  # noqa: S101 - prepared first
         try:
             self._patiently(lambda: warehouse.insert(table, lines), lambda error: getattr(error, "code", None) not in AT_FAULT)
         except WarehouseError as error:
-            if len(pieces) == 1:
-                bury(pieces[0], str(error))
-                return 0
-            middle = len(pieces) // 2
-            return self._insert(table, pieces[:middle], bury) + self._insert(table, pieces[middle:], bury)
-        return sum(piece.rows for piece in pieces)
+            return error
+        return None
 
     def _patiently(self, work: Callable[[], None], passes: Callable[[Exception], bool]) -> None:
         """Do the work, again and again while it fails for reasons that pass, each time later."""

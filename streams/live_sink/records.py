@@ -8,6 +8,7 @@ rtm.dead-letters.v1                 what its rtm-* headers say, and the original
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import msgspec
@@ -25,10 +26,13 @@ from streams.warehouse.dsn import WarehouseError
 from streams.warehouse.tables import CHUNK_SAMPLES, base_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 TOPICS = (METRICS.name, SENSOR.name, DEAD_LETTERS.name, DELIVERIES.name)
 """What the sink reads."""
+
+ROW_TOPICS = frozenset({METRICS.name, DELIVERIES.name})
+"""Whose records' values are rows."""
 
 _CHUNK = CHUNK.encode()
 _DEFAULT_TABLES = {DELIVERIES.name: "alert_deliveries"}
@@ -71,13 +75,52 @@ def piece_of(record: Any, generation: int) -> Piece | None:
         return None if is_marker(record.headers) else _dead_letter_piece(record, generation)
     if not record.value or record.value.isspace():
         return None
+    table = _base_name(record.topic, dict(record.headers).get("table"))
     lines = record.value if record.value.endswith(b"\n") else record.value + b"\n"
-    return Piece(_base_name(record.topic, record.headers), lines, lines.count(b"\n"), record)
+    return Piece(table, lines, lines.count(b"\n"), record)
+
+
+def by_table(topic: str, records: list[Any]) -> Iterator[tuple[str | None, list[Any]]]:
+    """Records of one topic in groups: those whose values are rows of a base table as they are, with its name; others, with None.
+
+    The others need `piece_of`, one by one, which costs five times as much.
+    """
+    if topic not in ROW_TOPICS:
+        yield None, records
+        return
+    named: dict[bytes | None, list[Any]] = {}
+    for record in records:
+        table = None
+        for name, value in record.headers:
+            if name == "table":
+                table = value
+        found = named.get(table)
+        if found is None:
+            named[table] = [record]
+        else:
+            found.append(record)
+    for table, found in named.items():
+        yield (_plain_table(topic, table) if _all_plain([record.value for record in found]) else None), found
+
+
+def _all_plain(values: list[bytes | None]) -> bool:
+    """Whether each is whole lines of JSON objects, as far as its ends tell."""
+    try:
+        return all(map(bytes.startswith, values, repeat(b"{"))) and all(map(bytes.endswith, values, repeat(b"}\n")))  # type: ignore[arg-type]
+    except TypeError:  # a record without a value
+        return False
+
+
+def _plain_table(topic: str, table: bytes | None) -> str | None:
+    try:
+        return _base_name(topic, table)
+    except UnusableRecordError:
+        return None
 
 
 @lru_cache(128)
-def _base_name(topic: str, headers: tuple[tuple[str, bytes | None], ...]) -> str:
-    named = dict(headers).get("table") or b""
+def _base_name(topic: str, table: bytes | None) -> str:
+    named = table or b""
     try:
         return base_table(named.decode("utf-8", "replace") or _DEFAULT_TABLES.get(topic, "")).name
     except WarehouseError:
