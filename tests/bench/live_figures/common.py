@@ -82,7 +82,16 @@ def worker(bootstrap: str, folder: Path, generation: int = 1, **settings: str) -
 
 def cpu_s(process: subprocess.Popen[str]) -> float:
     """CPU seconds that a process has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
+    return _used(Path(f"/proc/{process.pid}/stat"))
+
+
+def main_thread_cpu_s(process: subprocess.Popen[str]) -> float:
+    """CPU seconds that its first thread has used."""
+    return _used(Path(f"/proc/{process.pid}/task/{process.pid}/stat"))
+
+
+def _used(stat: Path) -> float:
+    fields = stat.read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
 
