@@ -285,11 +285,11 @@ class Archive:
 
     def facts_of(self, day: int) -> DayFacts:
         """The facts of a day in an episode, as they count."""
-        return assemble(self, day, over=self._over(day))
+        return assemble(self, day, over=self.is_over(day))
 
-    def _over(self, day: int) -> bool:
-        episode = self.timeline.episode_of(day)
-        return episode is not None and self.head.now >= episode.over_at(day)
+    def is_over(self, day: int) -> bool:
+        """Whether a day of an episode is over."""
+        return self.head.now >= self.timeline.over_at(day)
 
     def summary(self, day: int) -> DaySummary | None:
         """The summary of a day as of the last flush, or None."""
@@ -298,7 +298,7 @@ class Archive:
 
     def examine(self, day: int) -> tuple[DayFacts, DaySummary]:
         """The facts of a day in an episode and their summary, as of now."""
-        over, found = self._over(day), self._fresh.get(day)
+        over, found = self.is_over(day), self._fresh.get(day)
         if found is None:
             facts = assemble(self, day, over=over)
             found = self._fresh[day] = (facts, summarise(facts, self.plans.of(day)))

@@ -65,13 +65,11 @@ class Timeline:
             self.episodes.insert(0, Episode(entry, end, entry.start, min(end.day if end else FOREVER, before), succeeded))
             succeeded, before = min(succeeded, day_start(entry.zone, entry.start)), entry.start - 1
         self._successions = sorted({x.succeeded + GRACE for x in self.episodes if x.succeeded != NEVER})
+        self._over: dict[int, int] = {}
         self._starts = [episode.first for episode in self.episodes]
         self._zones = tuple(sorted({x.enrolled.zone for x in self.episodes}))
         self._only_zone = self._zones[0] if len(self._zones) == 1 else None
         self._only = self.episodes[0] if len(self.episodes) == 1 else None
-
-    def __bool__(self) -> bool:
-        return bool(self.episodes)
 
     def zone_of(self, instant: int) -> str:
         """The zone that dates an instant; there must be an episode."""
@@ -97,6 +95,13 @@ class Timeline:
             return None
         found = self.episodes[i]
         return found if day <= found.last else None
+
+    def over_at(self, day: int) -> int:
+        """The instant (ns) from which a day is over; `NEVER` for a day in no episode."""
+        if (known := self._over.get(day)) is None:
+            episode = self.episode_of(day)
+            known = self._over[day] = NEVER if episode is None else episode.over_at(day)
+        return known
 
     def coming_after(self, day: int) -> Episode | None:
         """The next episode to begin after a day that is in none."""

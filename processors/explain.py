@@ -98,7 +98,7 @@ def current_rows(facts: Iterable[Fact], now: int, policy: Policy) -> dict[str, l
 def explain(facts: Sequence[Fact], now: int, day: int, tables: Sequence[str] = EXPLAINED, policy: Policy | None = None) -> Explanation:
     """Explain a day (day number) of one patient from all his admitted facts, as of `now` (ns); NothingKnownError without an enrolment."""
     known, policy = Known(facts, now), policy or Policy()
-    if not known.timeline:
+    if not known.timeline.episodes:
         raise NothingKnownError("the patient was never enrolled, so that his facts wait")
     rows = current_rows(facts, now, policy)
     episode = known.episode(day)

@@ -106,7 +106,7 @@ class Issue:
                 days |= strip.days.keys()
             if (issued := ledger.issued.get(number)) is not None:
                 days |= issued.days.keys()
-        if ledger.timeline:
+        if ledger.timeline.episodes:
             today, oldest = ledger.today, self._oldest
             for episode in ledger.episodes():
                 days.update(range(max(episode.first, oldest), min(episode.last, today) + 1))
@@ -114,11 +114,11 @@ class Issue:
 
     def _episode(self, day: int) -> Episode | None:
         ledger = self.ledger
-        return ledger.timeline.episode_of(day) if ledger.timeline and day <= ledger.today else None
+        return ledger.timeline.episode_of(day) if ledger.timeline.episodes and day <= ledger.today else None
 
     def _days(self, days: set[int], *, everything: bool, care: bool) -> None:
         ledger = self.ledger
-        oldest = self._oldest if ledger.timeline else None
+        oldest = self._oldest if ledger.timeline.episodes else None
         windows, slopes, pains, doses, periods = set[int](), set[int](), set[int](), set[int](), set[int]()
         scored = everything
         for day in sorted(days):
@@ -143,7 +143,7 @@ class Issue:
             if episode is not None and (everything or old.heard_at != new.heard_at):
                 self._note_heard(episode, old.heard_at, new.heard_at)
         first_touched = min(days, default=0)
-        if windows and ledger.timeline:
+        if windows and ledger.timeline.episodes:
             course = adherence.Course(self._summary, min(windows), min(max(windows), ledger.today))
             self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(course, day, episode.first), first_touched)
         self._later("medication_window", doses, lambda day, episode: medication.rows(self._summary, day, episode.first), first_touched)
@@ -157,7 +157,7 @@ class Issue:
 
     def _pain_days(self, day: int) -> Iterable[int]:
         yield from range(day, day + pain.REACH + 1)
-        seen, number, last = 0, day + 1, self.ledger.today if self.ledger.timeline else day
+        seen, number, last = 0, day + 1, self.ledger.today if self.ledger.timeline.episodes else day
         while seen < pain.NEXT_DAYS and number <= last:
             summary = self._summary(number)
             if summary is not None and summary.pains:
@@ -204,7 +204,7 @@ class Issue:
 
     def _later(self, table: str, days: set[int], rows: Any, first_touched: int) -> None:
         ledger = self.ledger
-        if not ledger.timeline:
+        if not ledger.timeline.episodes:
             return
         oldest, today = self._oldest, ledger.today
         for day in sorted(days):
@@ -256,7 +256,7 @@ class Issue:
 
     def _whole(self, periods: set[int], *, everything: bool, care: bool, scored: bool) -> None:
         head, timeline = self.ledger.head, self.ledger.timeline
-        if not timeline:
+        if not timeline.episodes:
             for table in list(head.issued):
                 self._table(table, {})
             return

@@ -82,7 +82,7 @@ class Ledger(Archive):
             )
             self._stale_again(standing.day)
             return
-        if isinstance(entry, PLAIN) and self.timeline and self._counts(entry):
+        if isinstance(entry, PLAIN) and self.timeline.episodes and self._counts(entry):
             day = self.timeline.day_of(entry.at)
             self._lay(entry, number, day)
             self._add_plain(entry, day)
@@ -97,7 +97,7 @@ class Ledger(Archive):
                 before = self._touched_by(entry)
             self._index_session(entry, number)
             self._forget_standing(entry)
-        dated = self.timeline.day_of(entry.at) if self.timeline else None
+        dated = self.timeline.day_of(entry.at) if self.timeline.episodes else None
         self._lay(entry, number, dated)
         if dated is not None and isinstance(entry, STARTING) and near_midnight(self, dated, entry.at):
             self._chains.clear()
@@ -179,7 +179,7 @@ class Ledger(Archive):
 
     def _touched_by(self, entry: Dated) -> set[int]:
         """The days whose own facts an entry can change, as things stand: its day, and for sessions all days that pair with it."""
-        if not self.timeline:
+        if not self.timeline.episodes:
             return set()
         if isinstance(entry, Rep) and (standing := self._extends(entry)) is not None:
             return {standing.day}
@@ -255,14 +255,14 @@ class Ledger(Archive):
             head.now = now
             return
         self._forget_recent(now)
-        if self.timeline and head.today == self.timeline.day_of(now):
+        if self.timeline.episodes and head.today == self.timeline.day_of(now):
             head.now = now
             self._age(head.today)
             return
-        coming = self._coming(now) if self.timeline else []
+        coming = self._coming(now) if self.timeline.episodes else []
         linked = {day for entry in coming for day in self._touched_by(entry)}
         head.now = now
-        if not self.timeline:
+        if not self.timeline.episodes:
             return
         today = self.today
         if head.today is None or today - head.today > LONG_SILENCE:
@@ -282,7 +282,7 @@ class Ledger(Archive):
     def _forget_recent(self, now: int) -> None:
         """Forget what was said of the days that the time may change when it moves on to `now`."""
         last = self.head.today
-        if last is None or not self.timeline or (today := self.timeline.day_of(now)) - last > LONG_SILENCE:
+        if last is None or not self.timeline.episodes or (today := self.timeline.day_of(now)) - last > LONG_SILENCE:
             self._now = None
         elif self._now is not None:
             for day in range(last - 2, today + 1):
@@ -329,7 +329,7 @@ class Ledger(Archive):
 
     def clinic_of(self, entry: AnyEntry) -> str:
         """The clinic of a fact: that of its day's episode, else what its envelope says, else ''."""
-        if not self.timeline:
+        if not self.timeline.episodes:
             return entry.clinic
         episode = self.timeline.episode_of(self.timeline.day_of(entry.at))
         return episode.enrolled.clinic_id if episode else entry.clinic

@@ -133,13 +133,13 @@ class PatientProcessor:
             ledger.head.position = self._due.position(due)
             ledger.advance(due)
             self._touched[subject] = ledger
-            if ledger.timeline:
+            if ledger.timeline.episodes:
                 alerts.evaluate(ledger, self.policy, due, alerts.at_due(ledger, due), out)
             self._due.set(subject, self._next_due(ledger))
 
     def _next_due(self, ledger: Ledger) -> int | None:
         """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due."""
-        if not ledger.timeline:
+        if not ledger.timeline.episodes:
             return None
         began = min(day_start(episode.enrolled.zone, episode.first) for episode in ledger.timeline.episodes)
         remembered = ledger.head.newest_recorded - self.policy.retention_days * DAY_SECONDS * SECOND
@@ -205,7 +205,7 @@ class PatientProcessor:
 
     def _admit(self, ledger: Ledger, fact: Fact, entry: AnyEntry, key: bytes, content: bytes, position: int, out: Output) -> None:
         head = ledger.head
-        had_timeline = bool(ledger.timeline)
+        had_timeline = bool(ledger.timeline.episodes)
         ledger.advance(self.now)
         head.position = position
         head.newest_recorded = max(head.newest_recorded, fact.recorded)
@@ -216,7 +216,7 @@ class PatientProcessor:
         out.rows.append(self._event_row(ledger, fact, entry))
         self._touched[fact.subject] = ledger
         at = max(self.now, fact.recorded)
-        if not ledger.timeline:
+        if not ledger.timeline.episodes:
             alerts.end_all(ledger, self.policy, at, alerts.EPISODE_OVER, out)
         elif isinstance(entry, Note):
             alerts.act(ledger, self.policy, fact, at, out)

@@ -15,7 +15,7 @@ def would_lose(ledger: Ledger, policy: Policy, now: int) -> bool:
     """
     head, timeline, kept = ledger.head, ledger.timeline, policy.retention_days
     stale = head.stale
-    if not head.now or not timeline:
+    if not head.now or not timeline.episodes:
         return False
     if not stale.everything and now // (DAY_SECONDS * SECOND) + 1 - kept <= timeline.episodes[0].first:
         return False

@@ -85,7 +85,7 @@ def evaluate(ledger: Ledger, policy: Policy, at: int, scope: Scope, out: Output)
 def end_all(ledger: Ledger, policy: Policy, at: int, why: str, out: Output) -> None:
     """Resolve every alert of a patient that stands, whatever the rules say; he may have no episode any more."""
     change = Change(ledger, policy, at, out)
-    today = ledger.today if ledger.timeline else ledger.head.today or 0
+    today = ledger.today if ledger.timeline.episodes else ledger.head.today or 0
     for name in [name for name, alert in ledger.head.alerts.items() if alert.stands]:
         change.resolved(name, why, today - 1)
 

@@ -44,19 +44,14 @@ def of_fact(ledger: Ledger, policy: Policy, entry: AnyEntry) -> Scope:
     """What a fact that is about to be added can change."""
     if isinstance(entry, Note | Minutes | Setup):
         return NOTHING
-    if not isinstance(entry, Heard) or not ledger.timeline:
+    if not isinstance(entry, Heard) or not ledger.timeline.episodes:
         return EVERYTHING
     day = ledger.timeline.day_of(entry.at)
-    if _is_over(ledger, day) or (isinstance(entry, STARTING) and near_midnight(ledger, day, entry.at)):
+    if ledger.is_over(day) or (isinstance(entry, STARTING) and near_midnight(ledger, day, entry.at)):
         return EVERYTHING
-    if isinstance(entry, NAMING) and any(_is_over(ledger, number) for number in ledger.days_touched_by(entry) if number != day):
+    if isinstance(entry, NAMING) and any(ledger.is_over(number) for number in ledger.days_touched_by(entry) if number != day):
         return EVERYTHING
     return _of_open_day(ledger, policy, entry, day)
-
-
-def _is_over(ledger: Ledger, day: int) -> bool:
-    episode = ledger.timeline.episode_of(day)
-    return episode is not None and ledger.head.now >= episode.over_at(day)
 
 
 def _of_open_day(ledger: Ledger, policy: Policy, entry: Heard, day: int) -> Scope:
