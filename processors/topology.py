@@ -21,12 +21,16 @@ from schemas.events import CHUNK, FORGOTTEN
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: its name, the topic it reads, the topics it writes, and how its processor is made."""
+    """One stage: its name, the topic it reads, the topics it writes, and how its processor is made.
+
+    `patients` is the most that a checkpoint of it may hold: their state is in memory until then.
+    """
 
     name: str
     reads: str
     writes: tuple[str, ...]
     make: Callable[[Policy, StateStore], Processor]
+    patients: int = 256
 
 
 MOTION = Stage("motion", "rtm.sensor.v1", ("rtm.events.v1", "rtm.metrics.v1", "rtm.dead-letters.v1"), MotionProcessor)

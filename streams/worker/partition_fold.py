@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from streams.worker.job import Job
     from streams.worker.slices import Slice
 
-PATIENTS = 256
-"""A checkpoint's most patients, or a slice of a backlog would hold thousands of them in memory, and all other partitions up."""
 WORK_S = 0.1
 """How long a checkpoint goes on with what ticks left to be done."""
 
@@ -83,7 +81,7 @@ class PartitionFold:
             out, dead = Output(), list[Outgoing]()
             for index in self._new(piece):
                 patients.add(piece.keys[index])
-                if len(patients) > PATIENTS:
+                if len(patients) > self._stage.patients:  # thousands in memory would also hold all other partitions up
                     end = piece.offsets[index]
                     break
                 self._take(piece, index, out, dead)

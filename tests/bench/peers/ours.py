@@ -7,6 +7,7 @@ import orjson
 from processors.processor import Output, Record, Row, Tick
 from processors.topology import Stage
 from streams.settings import load_settings
+from streams.worker.slices import SLICE_RECORDS
 from streams.worker.worker import run_worker
 from tests.bench.peers import job
 
@@ -48,5 +49,5 @@ class SmallJob:
 
 
 if __name__ == "__main__":
-    stage = Stage("small", sys.argv[1], ("rtm.metrics.v1",), SmallJob)
+    stage = Stage("small", sys.argv[1], ("rtm.metrics.v1",), SmallJob, patients=SLICE_RECORDS)  # a few bytes each
     run_worker(load_settings(), lambda line: print(line, flush=True), stages=(stage,))

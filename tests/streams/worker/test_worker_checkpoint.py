@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from aiokafka.errors import ProducerFenced
@@ -12,7 +13,6 @@ from schemas.codecs import encode_kafka, make_fact
 from schemas.topics import TOPICS
 from streams.kafka.outgoing import tick_record
 from streams.kafka.placement import partition_of
-from streams.worker import partition_fold
 from streams.worker.checkpoint import Checkpoint
 from streams.worker.job import Job
 from streams.worker.slices import Slice
@@ -171,8 +171,7 @@ def test_who_is_fenced_in_the_middle_of_a_transaction_is_told_so_by_whatever_it_
     with_owners(fresh_topics, scenario, number=2)
 
 
-def test_a_slice_of_too_many_patients_is_folded_in_parts(fresh_topics, monkeypatch):
-    monkeypatch.setattr(partition_fold, "PATIENTS", 2)
+def test_a_slice_of_too_many_patients_is_folded_in_parts(fresh_topics):
     here = [name for name in (f"p{number:03d}" for number in range(100)) if partition_of(name.encode(), 4) == HOME]
     facts = [
         make_fact("rtm.report.checkin.v1", here[patient], "/test", f"c{number}", BEGIN + number, {}, clinic="c1")
@@ -188,6 +187,6 @@ def test_a_slice_of_too_many_patients_is_folded_in_parts(fresh_topics, monkeypat
             places.append(owner.next_offset)
         return owner.progress
 
-    progress = with_owners(fresh_topics, scenario)
+    progress = with_owners(fresh_topics, scenario, replace(PATIENT, patients=2))
     assert (progress.read, progress.applied) == (len(facts), len(facts))
     assert places == [3, 6, 7]
