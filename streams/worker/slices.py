@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 SLICE_RECORDS = 8192
 """The most records of a poll, and so of a slice."""
 
-FETCH_WAIT_MS = 250
-"""How long the broker holds a fetch open that finds nothing new."""
+FETCH_WAIT_MS = 50
+"""How long the broker holds a fetch open that finds nothing new: a partition whose records were just taken waits for it, as one fetch is
+under way at a time."""
 
 NOTHING_OPEN_S = 0.05
 """How long a poll waits when no partition may be read."""
@@ -74,7 +75,7 @@ class SliceThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # Faust has no setting for it but its own exactly-once mode
         consumer._auto_offset_reset = "none"  # where the log was cut, say so; never jump
-        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # nor for this: 1.5 s, in which a partition that was just opened waits
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS  # nor for this: 1.5 s
         return consumer
 
     async def open(self, tp: TP, offset: int) -> int:
