@@ -38,7 +38,7 @@ def failing(fold=(), flush=(), work=()):
             self._inner.flush(out, ticks=ticks)
 
         def work(self, out):
-            if self._inner.waiting and self._inner._calendar.first() in work:
+            if self._inner.waiting and self._inner._due.first() in work:
                 raise LookupError("p000")
             return self._inner.work(out)
 
