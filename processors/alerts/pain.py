@@ -66,7 +66,8 @@ def _flare_on(view: View, of: PainFlare, day: int) -> Finding | None:
         run = _run(chain(reversed(reports[:last]), earlier), usual + of.rise)
         if run and run[0][0] - run[-1][0] >= of.sustained_h * HOUR:
             since = run[-1][0]
-            days = [n for n in range(day, view.first - 1, -1) if n > day - FLARE_DAYS and any(x >= since for x, _ in view.day(n).pains)]
+            recent = range(day, max(view.first - 1, day - FLARE_DAYS), -1)
+            days = [number for number in recent if any(at >= since for at, _ in view.day(number).pains)]
             worst = max(nrs for _, nrs in run)
             says = {"value": f"{worst:g}", "rise": f"{of.rise:g}", "baseline": f"{usual:g}"}
             return Finding("", format_day(days[-1]), day, worst, always(run[0][0]), rows_of("pain_daily", days[::-1]), says)
