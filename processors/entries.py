@@ -218,6 +218,8 @@ class Note(Entry, tag="A"):
 Dated = Session | Rep | Exercise | Pain | Dose | Score | Activity | Symptom | Checkin
 Structural = Enrolled | Discharged | Prescribed | Ended | Setup | Minutes | Retraction | Note
 AnyEntry = Dated | Structural
+PLAIN = (Pain, Dose, Score, Activity, Symptom, Checkin)
+"""What stands for itself: it adds to its own day and changes no other fact's meaning."""
 
 
 def _head(fact: Fact, at: int | None = None) -> tuple[str, str, int, int, int, str, bool, bool, str]:

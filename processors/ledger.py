@@ -11,24 +11,19 @@ from collections.abc import Callable, Iterator
 from processors.archive import FARTHEST, LONG_SILENCE, Archive, Head
 from processors.days import MOTION, Sensed, near_midnight
 from processors.entries import (
-    Activity,
+    PLAIN,
     AnyEntry,
-    Checkin,
     Dated,
     Discharged,
-    Dose,
     Enrolled,
     Exercise,
     Heard,
     Minutes,
     Note,
-    Pain,
     Rep,
     Retraction,
-    Score,
     Session,
     Setup,
-    Symptom,
 )
 from processors.episodes import Episode
 from processors.index import HEAD, NOWHERE, report_key, session_key
@@ -44,8 +39,6 @@ ALL = 1 << 40
 """A number beyond every part's."""
 STARTING = (Session, Exercise)
 """What may be paired by its start."""
-PLAIN = (Pain, Dose, Score, Activity, Symptom, Checkin)
-"""What stands for itself: it adds to its own day and changes no other fact's meaning."""
 
 
 class Ledger(Archive):

@@ -120,8 +120,8 @@ async def _read(reader: Any, place: Any, checkpoint: Checkpoint, until: int, sho
         before = checkpoint.next_offset
         piece = _slice(place, before, end, [record for record in records if record.offset < until])
         if piece.end > before:
-            while checkpoint.next_offset < piece.end:
-                await checkpoint.fold(piece)
+            while checkpoint.next_offset < piece.end and await checkpoint.fold(piece):
+                pass
             read += len(piece.offsets)
             shown.advance(piece.end - before)
         while checkpoint.waiting:
