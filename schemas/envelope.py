@@ -129,7 +129,7 @@ def fact_of(event: dict[str, Any], *, derived: bool = False, depth: Callable[[],
     time, recorded, data = _validated(event, kind)
     if kind == CHUNK:
         payload = {name: value for name, value in payload.items() if name not in SAMPLE_FIELDS}
-    if depth() > MAX_DEPTH and _nests_deeper([payload, *(event[x] for x in event if x not in _OWN_FIELDS)], MAX_DEPTH + 2):
+    if depth() > MAX_DEPTH and _nests_deeper([payload, *(event[x] for x in event if x != "data")], MAX_DEPTH + 2):
         raise unusable("invalid", f"data: nested more than {MAX_DEPTH} deep", event)
     subject, clinic = ("", None) if kind == TICK else (event["subject"], event.get("clinicid"))
     attributes = _attributes(event, clinic)

@@ -26,6 +26,8 @@ class _Subject(msgspec.Struct):
 
 _TIMES = msgspec.json.Decoder(_Times)
 _SUBJECT = msgspec.json.Decoder(_Subject)
+_ILLEGIBLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises of bytes that it can't read, or that nest deeper than it goes."""
 
 
 def decode_line(line: bytes, max_record: int = MAX_RECORD) -> Fact:
@@ -52,7 +54,7 @@ def decode_envelope(line: bytes) -> tuple[int, int] | None:
     """
     try:
         said = _TIMES.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _ILLEGIBLE:
         return None
     recorded = recorded_of(said.recordedtime, said.time)
     if recorded is None or said.recordedtime is None:
@@ -67,7 +69,7 @@ def subject_of(line: bytes) -> bytes:
     """The subject of a line, to share lines out by patient; empty where it can't be read, so that the line is going to be a dead letter."""
     try:
         subject = _SUBJECT.decode(line).subject
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _ILLEGIBLE:
         return b""
     return subject.encode("utf-8", "replace") if isinstance(subject, str) else b""
 

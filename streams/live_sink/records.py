@@ -144,7 +144,7 @@ def _samples_of(record: Any) -> bytes:
     """MessagePack's binary `samples`, the form of the contract, without a look at the rest; every other form as motion reads it."""
     try:
         return _samples(record.value).samples
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode_kafka(record.key, record.value, record.headers).data.samples  # type: ignore[attr-defined,no-any-return]
 
 

@@ -11,6 +11,7 @@ from schemas.content import content_digest
 from schemas.events import CHUNK, EVENT_MODELS, MOTION_SOURCE, MotionRep, PainReport
 from schemas.facts import Unusable
 from schemas.instants import parse_instant
+from schemas.structured import subject_of
 from tests.schemas.strategies import EXAMPLES, events, written_instants
 
 PAIN = EXAMPLES["rtm.report.pain.v1"]
@@ -159,6 +160,9 @@ BAD = [
     ("no base64", line(with_data(CHUNK, samples_b64="zanzibar*")), "invalid"),
     ("a negative seq", line(with_data(CHUNK, seq=-1)), "invalid"),
     ("an axis of no length", line(with_data(CHUNK, calibration={"axis_distal": [0, 0, 0]})), "invalid"),
+    ("nothing but brackets", b"[" * 100_000, "unparsable"),
+    ("nested beyond what any reader takes", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"," + line(PAIN)[1:], "unparsable"),
+    ("an ignored attribute nested deep", line({**PAIN, "data_base64": json.loads("[" * 200 + "]" * 200)}), "invalid"),
     ("data nested without end", line({**PAIN, "data": {"nrs": 4, "x": json.loads("[" * 200 + "]" * 200)}}), "invalid"),
 ]
 
@@ -228,9 +232,27 @@ def test_the_envelope_says_the_same_times_as_the_fact(event, recordedtime):
         assert decode_envelope(content) == (fact.recorded, fact.time)
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"[]", b'{"time": 5}', b'{"id": "x"}', b'{"time": "\xff"}', b'{"time": NaN}'])
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"nonsense",
+        b"[]",
+        DEEP,
+        b'{"x":' + DEEP,
+        b'{"time":' + DEEP,
+        b'{"time": 5}',
+        b'{"id": "x"}',
+        b'{"time": "\xff"}',
+        b'{"time": NaN}',
+    ],
+)
 def test_an_envelope_that_cannot_be_read_sorts_nowhere(content):
     assert decode_envelope(content) is None
+    assert subject_of(content) == b""
 
 
 def test_a_made_fact_is_the_fact_that_was_written():

@@ -162,6 +162,7 @@ def test_rows_samples_dead_letters_and_deliveries_arrive_and_are_committed(fresh
         "updated_at": format_instant(START), "revision": revision(1, 0), "issued_at": format_instant(START),
     }  # fmt: skip
     broken = Outgoing(SENSOR.name, place, key, b"\xc1", headers)
+    deep = Outgoing(SENSOR.name, place, key, b"\x82\xa1x" + b"\x91" * 100_000 + b"\xc0\xa7samples\xc4\x00", headers)
     text = Outgoing(
         "rtm.events.v1", 2, b"p", b"not json", [("ce_recordedtime", format_instant(RECEIVED - 1).encode()), ("ce_clinicid", b"c9")]
     )
@@ -173,6 +174,7 @@ def test_rows_samples_dead_letters_and_deliveries_arrive_and_are_committed(fresh
             tick_record(SENSOR.name, place, START),
             Outgoing(SENSOR.name, place, key, value, headers),
             broken,
+            deep,
             dead_letter_record(broken, 2, "unparsable", "not MessagePack", "c1", RECEIVED, PARTITIONS),
             dead_letter_record(text, 7, "invalid", "no data", "e7", RECEIVED, PARTITIONS),
             dead_letter_record(text, 8, "forgotten", "", "e8", RECEIVED, PARTITIONS),
