@@ -17,7 +17,7 @@ from schemas.facts import Fact
 Points = tuple[tuple[float, float], ...]
 
 
-class Entry(msgspec.Struct, array_like=True, tag_field="kind"):
+class Entry(msgspec.Struct, array_like=True, tag_field="kind", gc=False):
     """What every kind of entry has; instants in nanoseconds."""
 
     source: str
@@ -145,7 +145,7 @@ class Discharged(Entry, tag="D"):
     day: int
 
 
-class Dosage(msgspec.Struct, array_like=True, frozen=True):
+class Dosage(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One exercise of a plan version."""
 
     exercise_id: str
@@ -154,7 +154,7 @@ class Dosage(msgspec.Struct, array_like=True, frozen=True):
     weekdays: list[int]
 
 
-class Drug(msgspec.Struct, array_like=True, frozen=True):
+class Drug(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One medication of a plan version."""
 
     medication_id: str
@@ -162,7 +162,7 @@ class Drug(msgspec.Struct, array_like=True, frozen=True):
     weekdays: list[int]
 
 
-class Goal(msgspec.Struct, array_like=True, frozen=True):
+class Goal(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One goal curve of a plan version: points of (days, degrees), sorted."""
 
     joint: str

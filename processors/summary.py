@@ -17,7 +17,7 @@ from processors.plans import DayPlan
 from processors.shelf import raw
 
 
-class Adherence(msgspec.Struct, array_like=True, frozen=True):
+class Adherence(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The whole plan's totals of a day."""
 
     prescribed_sessions: int = 0
@@ -35,7 +35,7 @@ class Adherence(msgspec.Struct, array_like=True, frozen=True):
         return status(self.prescribed_reps, self.completed_reps, over=self.over, heard=self.heard)
 
 
-class Datum(msgspec.Struct, array_like=True, frozen=True, order=True):
+class Datum(msgspec.Struct, array_like=True, frozen=True, order=True, gc=False):
     """A fact as evidence, in the order of evidence: event time, source, id."""
 
     time: int
@@ -43,7 +43,7 @@ class Datum(msgspec.Struct, array_like=True, frozen=True, order=True):
     id: str
 
 
-class ScoreSeen(msgspec.Struct, array_like=True, frozen=True):
+class ScoreSeen(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One outcome measured on a day."""
 
     measure: str
@@ -59,7 +59,7 @@ DOUBTFUL = frozenset({"gap", "nan", "saturated", "outlier", "mixed_kind", "senso
 """Flags of a sensed session that say that its signals can't be trusted."""
 
 
-class Seen(msgspec.Struct, array_like=True, frozen=True):
+class Seen(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What only alert rules ask of a day: sensed sessions, those of doubtful signals, repetitions beyond what was due, and, by medication
     (as text), how many reports there were of it, doses taken or not."""
 
