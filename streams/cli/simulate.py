@@ -46,7 +46,7 @@ def simulate(
     Examples:
       rtm simulate --patients 200 --days 60
       rtm simulate --patients 50 --faults duplicates=0.02,late=0.05,offline=0.02 --output noisy.jsonl.gz
-      rtm simulate --patients 5 --days 14 --samples && rtm replay simulated.jsonl.zst
+      rtm simulate --patients 20 --days 14 --samples && rtm replay simulated.jsonl.zst
     """
     from streams.progress import terminal_progress  # noqa: PLC0415 - the help needs none of it
     from streams.simulate.cohort import open_lines  # noqa: PLC0415

@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError as ClientError  # type: ignore[import-unt
 
 from streams.kafka.jars import KafkaError
 from streams.kafka.security import client_arguments, unreachable
+from streams.kafka.writing import hush
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterable, Iterator, Mapping
@@ -48,6 +49,7 @@ class Reader:
             self._runner.close()
 
     async def _start(self) -> None:
+        hush()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             isolation_level="read_committed",

@@ -34,10 +34,9 @@ def prune(settings: Settings, warehouse: Warehouse) -> Pruned:
     """Drop what is of other generations of the group than the one that shows. RebuildError, KafkaError, WarehouseError."""
     current = shown_generation(warehouse)
     source = f"group {settings.group}"
-    live = {
-        row[0] for row in warehouse.query("SELECT source FROM rtm.generations FINAL WHERE generation = {g:UInt32}", {"g": current}).rows
-    }
-    if current is None or live != {source}:
+    of_generation = "SELECT source FROM rtm.generations FINAL WHERE generation = {g:UInt32}"
+    shown = None if current is None else {row[0] for row in warehouse.query(of_generation, {"g": current}).rows}
+    if current is None or shown != {source}:
         raise RebuildError(f"the warehouse doesn't show a generation of group {settings.group}: nothing is pruned beside it")
     others = [number for number in state_generations(settings.kafka, settings.group) if number != current]
     with admin(settings.kafka) as client:

@@ -58,3 +58,10 @@ def test_a_rebuild_has_no_differences_and_tells_a_doctored_row(kafka, tmp_path, 
         assert (differing["table"], differing["only_current"], differing["only_successor"]) == ("pain_daily", 1, 1)
         assert differing["examples"] == ['{"patient_id":"p001","local_date":"2026-03-03"}']
         assert len(read_all(kafka, "rtm.alerts.v1")) == told, "a rebuild tells nobody of alerts"
+
+
+def test_where_nothing_shows_yet_nothing_is_pruned(tmp_path, capsys):
+    warehouse = ("--warehouse", f"chdb://{tmp_path}/warehouse")
+    assert run(["migrate", *warehouse]) == 0
+    assert run(["rebuild", "--prune", *warehouse]) == 1
+    assert "doesn't show a generation of group rtm: nothing is pruned" in capsys.readouterr().err

@@ -1,6 +1,8 @@
 """`rtm reconcile` on a real Kafka and a running system: nothing differs; then something is lost by hand, and it says what."""
 
 import os
+import subprocess
+import sys
 import time
 
 import orjson
@@ -137,3 +139,14 @@ def test_without_a_warehouse_it_says_what_to_do(tmp_path, reconcile, monkeypatch
     assert status == 1
     assert told.count("\n") == 1
     assert "there is no warehouse at" in told
+
+
+def test_a_kafka_that_is_away_is_one_line_without_the_clients_own(tmp_path):
+    warehouse = ("--warehouse", f"chdb://{tmp_path}/warehouse")
+    program = [sys.executable, "-c", "from streams.cli import main; main()"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RTM_")} | {"RTM_KAFKA": "127.0.0.1:9"}
+    subprocess.run([*program, "migrate", *warehouse], env=environment, capture_output=True, check=True)
+    told = subprocess.run([*program, "reconcile", *warehouse], env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 1
+    assert told.stderr.startswith("rtm: no Kafka answers at 127.0.0.1:9")
+    assert told.stderr.count("\n") == 1
