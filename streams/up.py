@@ -86,7 +86,7 @@ def run_up(places: Places, settings: Settings, say: Callable[[str], None]) -> No
         warehouse = stack.enter_context(open_warehouse(places.warehouse))
         migrate(warehouse)
         generation = live_generation(warehouse, settings.group, taken)
-        components.append(_declare(bootstrap, settings, generation))
+        components.append(_declare(bootstrap, settings, generation, taken))
         live = settings.model_copy(update={"kafka": bootstrap, "generation": generation, "warehouse": places.warehouse})
         components += _components(places, live, warehouse, say)
         port = settings.metrics_port
@@ -138,14 +138,15 @@ def live_generation(warehouse: Warehouse, group: str, taken: Sequence[int] = ())
     return generation
 
 
-def _declare(bootstrap: str, settings: Settings, generation: int) -> Said:
-    """Declare the topics; UpError where one isn't as it must be."""
+def _declare(bootstrap: str, settings: Settings, generation: int, taken: Sequence[int]) -> Said:
+    """Declare the topics; UpError where one isn't as it must be. `taken` are the generations that had state before."""
     declared = declare(bootstrap, settings.partitions, settings.group, generation)
     if declared.differences:
         first = declared.differences[0]
         more = f" (and {len(declared.differences) - 1} more: rtm topics)" if len(declared.differences) > 1 else ""
         raise UpError(f"topic {first.topic}: {first.setting} is {first.found}, must be {first.wanted}{more}. {first.remedy}")
-    return Said("topics", f"{len(declared.partitions)}, {len(declared.made)} of them new; generation {generation}")
+    others = f", new; Kafka has state of generation {taken[-1]}, whose tables are not here" if taken and generation > taken[-1] else ""
+    return Said("topics", f"{len(declared.partitions)}, {len(declared.made)} of them new; generation {generation}{others}")
 
 
 def _components(places: Places, settings: Settings, warehouse: Warehouse, say: Callable[[str], None]) -> list[Component]:

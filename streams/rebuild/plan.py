@@ -11,6 +11,7 @@ from streams.kafka.writing import topics_there
 from streams.reconcile.table_counts import live_generation
 from streams.up import state_generations
 from streams.worker.job import Job
+from streams.worker.progress import newest_progress
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -55,6 +56,11 @@ def make_plan(settings: Settings, warehouse: Warehouse, *, anew: bool = False) -
     """
     given = settings.generation if "generation" in settings.model_fields_set else None
     current = given or live_generation(warehouse, settings.group) or settings.generation
+    if given is None and (lost := _without_tables(settings, current)):
+        raise RebuildError(
+            f"generation {current}, which the warehouse shows, was never run; Kafka has the state of generation {lost}, whose tables are"
+            f" not here: to go on from it run this with RTM_GENERATION={lost}, else with RTM_GENERATION={current}"
+        )
     there = {name: topic.partitions for name, topic in topics_there(settings.kafka, [topic.name for topic in TOPICS]).items()}
     known = {
         int(number): (kind, status)
@@ -71,3 +77,15 @@ def make_plan(settings: Settings, warehouse: Warehouse, *, anew: bool = False) -
         raise RebuildError(f"topic {declared.differences[0].topic} isn't as it must be: rtm topics tells how to mend it")
     names = [topic.name for topic in TOPICS] + [state_topic(settings.group, successor, stage) for stage in STAGES]
     return Plan(current, successor, there, topic_ids(settings.kafka, names))
+
+
+def _without_tables(settings: Settings, current: int) -> int | None:
+    """The newest generation that ran before `current` and was never retired, where `current` has no state yet: its warehouse was lost."""
+    for number in sorted(state_generations(settings.kafka, settings.group), reverse=True):
+        states = newest_progress(settings.kafka, state_topic(settings.group, number, "patient")).values()
+        begun = [state for state in states if state is not None]
+        if number == current and begun:
+            return None
+        if number < current and begun and not any(getattr(state, "retired", 0) for state in begun):
+            return number
+    return None

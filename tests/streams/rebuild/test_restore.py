@@ -53,15 +53,16 @@ class Operator:
             self.up = Running(self.folder / ".rtm" / "up", self.settings, *words[2:])
             self.up.__enter__()
         elif words[0] == "rtm":
-            environment = {name: value for name, value in os.environ.items() if not name.startswith("RTM_")} | self.settings | given
-            done = subprocess.run(
-                leashed(*words[1:]), env=environment, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False
-            )
+            done = self.call(words[1:], given)
             assert done.returncode == 0, done
         else:
             assert words[0] == "rm"
             self.stop()
             subprocess.run(words, cwd=self.folder, check=True)
+
+    def call(self, words: list[str], given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("RTM_")} | self.settings | given
+        return subprocess.run(leashed(*words), env=environment, cwd=self.folder, capture_output=True, text=True, timeout=300, check=False)
 
     def stop(self) -> None:
         if self.up is not None:
@@ -98,6 +99,9 @@ def test_what_is_lost_comes_back_from_the_log_and_the_log_goes_on(operator, kafk
             operator.stop()
             delete_topics(kafka, [state_topic("rtm", 1, stage) for stage in STAGES])
         for line in drill:
+            if lost == "the warehouse" and " rebuild " in line:
+                forgetful = operator.call(["rebuild", "--warehouse", f"chdb://{tmp_path}/.rtm/up/warehouse"], {})
+                assert (forgetful.returncode, "run this with RTM_GENERATION=2, else" in forgetful.stderr) == (1, True), forgetful
             operator.type(line)
         send(kafka, parts[day])
         now = last_tick(DAYS) if day == DAYS - 1 else BEGIN + (day + 1) * DAY
