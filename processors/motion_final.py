@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from processors.kernels import hinge
-from processors.kernels.sparc import LEAST_SAMPLES, angle_sparcs, sparc, turn
+from processors.kernels.sparc import LEAST_SAMPLES, angle_sparcs, sparc
 from processors.motion_calibration import find_joint
 from processors.motion_course import advance, finish, repetitions, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
@@ -102,7 +102,7 @@ def session_sparc(derivation: Derivation) -> float | None:
     if not len(times):
         return None
     if signal.shape[1] == 1:
-        values = angle_sparcs(instants, signal, firsts, ends, *turn(int(np.max(ends - firsts)))).tolist()
+        values = angle_sparcs(instants, signal, firsts, ends).tolist()
     else:
         values = [_rate_sparc(instants[first:end], signal[first:end]) for first, end in zip(firsts, ends, strict=True)]
     found = [value for value in values if np.isfinite(value)]

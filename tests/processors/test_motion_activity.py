@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from processors.kernels.sparc import COLUMNS, circle, sparc, transform
+from processors.kernels.sparc import sparc
 from processors.policy import Policy
 from processors.processor import Output, Record, Tick
 from processors.store import MemoryStore
@@ -116,15 +116,6 @@ def test_smoothness_is_the_reference_value_to_five_digits():
     assert sparc(np.exp(-5 * t**2), 100.0) == pytest.approx(-1.41403, abs=5e-6)
     u = np.arange(0, 201) / 200
     assert sparc(u**2 * (1 - u) ** 2, 100.0) == pytest.approx(-1.40583, abs=5e-6)
-
-
-@pytest.mark.parametrize("n", [1, 2, 8, 1024])
-def test_the_transform_is_fouriers(n):
-    rng = np.random.default_rng(n)
-    values = rng.normal(size=(n, COLUMNS)) + 1j * rng.normal(size=(n, COLUMNS))
-    real, imaginary = values.real.copy(), values.imag.copy()
-    transform(real, imaginary, *circle(4 * n))
-    assert np.allclose(real + 1j * imaginary, np.fft.fft(values, axis=0))
 
 
 @pytest.mark.parametrize(("n", "hz"), [(4, 50.0), (33, 12.0), (64, 100.0), (300, 100.0), (301, 30.0), (4000, 148.3)])
