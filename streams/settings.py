@@ -162,5 +162,6 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"RTM_{str(part['loc'][0]).upper()}: {part['msg'].lower()}" for part in error.errors(include_input=False))
+        told = [(str(part["loc"][0]).upper(), part["msg"]) for part in error.errors(include_input=False)]
+        wrong = "; ".join(f"RTM_{name}: {message[:1].lower()}{message[1:]}" for name, message in told)
         raise SettingsError(wrong) from None

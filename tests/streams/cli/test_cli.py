@@ -111,6 +111,14 @@ def test_a_bad_setting_is_named_without_its_value(capsys, tmp_path, monkeypatch)
     assert "secret-17" not in err
 
 
+def test_what_a_setting_may_be_is_told_as_it_is_written(capsys, monkeypatch):
+    monkeypatch.setenv("RTM_KAFKA_SECURITY_PROTOCOL", "ssl")
+    assert run(["topics"]) == 2
+    assert (
+        capsys.readouterr().err == "rtm: RTM_KAFKA_SECURITY_PROTOCOL: input should be 'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT' or 'SASL_SSL'\n"
+    )
+
+
 def test_a_broken_gzip_file_is_one_line_and_exit_1(tmp_path):
     status, _, err = call("replay", write(tmp_path / "a.jsonl.gz", b"no gzip"), "--warehouse", f"chdb://{tmp_path}/w")
     assert status == 1
