@@ -93,6 +93,9 @@ EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
 DaysOfWeek = Annotated[list[Weekday], _or(EVERY_DAY)]
 
 
+TherapeuticArea = Literal["musculoskeletal", "respiratory", "cognitive_behavioral"]
+
+
 class Data(BaseModel):
     """What an event says. Unknown fields are kept in the archive and otherwise ignored."""
 
@@ -105,7 +108,7 @@ class PatientEnrolled(Data):
     episode_id: Text
     timezone: Zone
     monitoring_start: LocalDate
-    therapeutic_area: Literal["musculoskeletal", "respiratory", "cognitive_behavioral"]
+    therapeutic_area: TherapeuticArea
     condition: Text | None = None
     procedure_date: LocalDate | None = None
     clinic_id: Text

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from processors.packs import PackError, load_packs
 from processors.packs.alerts import RuleBook
 from processors.policy import Policy
 from schemas.topics import PARTITIONS
@@ -117,7 +118,11 @@ class Settings(BaseSettings):
     max_record: Annotated[PositiveInt, Field(description="the largest record that is read, bytes")] = 8 * MEBIBYTE
 
     def policy(self, generation: int = 1) -> Policy:
-        """What the processors need to know of the settings."""
+        """What the processors need to know of the settings, once every pack was read. SettingsError where one can't be used."""
+        try:
+            load_packs()
+        except PackError as error:
+            raise SettingsError(f"processors/packs/{error}") from None
         return Policy(
             generation=generation,
             tick_s=self.tick_s,

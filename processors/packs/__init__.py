@@ -7,18 +7,32 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from processors.packs.alerts import RuleBook, RulePack
+from schemas.events import TherapeuticArea
 from schemas.instants import LocalDate
 
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
-class Entry(BaseModel):
-    """What every entry of a pack says of itself."""
+FOLDER = files("processors.packs")
+Pack = TypeVar("Pack", bound=BaseModel)
 
+
+class PackError(Exception):
+    """A pack can't be used; the message names its file, the place in it, and what is wrong."""
+
+
+class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Entry(_Strict):
+    """What every entry of a pack says of itself."""
 
     source: Annotated[str, Field(min_length=1)]
     certainty: Literal["source", "secondary", "memory"]
@@ -32,7 +46,7 @@ class Mcid(Entry):
     higher_is_better: bool
 
 
-class McidPack(BaseModel):
+class McidPack(_Strict):
     """All MCIDs that are known."""
 
     pack: str
@@ -50,7 +64,7 @@ class SetupRule(Entry):
 class SupplyRule(Entry):
     """The codes for a period's device supply, for few and for many data days."""
 
-    therapeutic_area: str
+    therapeutic_area: TherapeuticArea
     few: str
     many: str
 
@@ -72,10 +86,10 @@ class Management(Entry):
     full_minutes: float
 
 
-class BillingPack(BaseModel):
+class BillingPack(_Strict):
     """The billing rules in force from a date on, until the next pack begins."""
 
-    pack: str
+    pack: Annotated[str, Field(min_length=1)]
     what: str
     in_force_from: LocalDate
     setup: SetupRule
@@ -83,24 +97,53 @@ class BillingPack(BaseModel):
     data_days: DataDays
     management: Management
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if sorted(rule.therapeutic_area for rule in self.supply) != sorted(get_args(TherapeuticArea)):
+            raise ValueError("supply must have one entry for each therapeutic area")
+        if self.data_days.few > self.data_days.many:
+            raise ValueError("data_days: few must not be more than many")
+        if self.management.short_minutes > self.management.full_minutes:
+            raise ValueError("management: short_minutes must not be more than full_minutes")
+        return self
 
-def _texts(prefix: str) -> list[bytes]:
-    found = sorted((x for x in files("processors.packs").iterdir() if x.name.startswith(prefix)), key=lambda x: x.name)
-    return [x.read_bytes() for x in found]
+
+def _packs(prefix: str) -> list[Traversable]:
+    """The files of one kind of pack, by their number or year."""
+    found = [entry for entry in FOLDER.iterdir() if entry.name.startswith(prefix) and entry.name.endswith(".json")]
+    return sorted(found, key=lambda entry: (len(entry.name), entry.name))
+
+
+def _load(model: type[Pack], entry: Traversable) -> Pack:
+    try:
+        return model.model_validate_json(entry.read_bytes())
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(part) for part in detail["loc"]) or "the pack"
+        raise PackError(f"{entry.name}: {place}: {detail['msg'].removeprefix('Value error, ')}") from None
 
 
 @cache
 def mcid_pack() -> dict[str, Mcid]:
     """The MCID of each measure that has one, of the newest pack."""
-    pack = TypeAdapter(McidPack).validate_json(_texts("mcid_")[-1])
-    return {entry.measure: entry for entry in pack.entries}
+    return {entry.measure: entry for entry in _load(McidPack, _packs("mcid_")[-1]).entries}
 
 
 @cache
 def billing_packs() -> tuple[BillingPack, ...]:
     """Every billing pack, the earliest first."""
-    packs = [TypeAdapter(BillingPack).validate_json(text) for text in _texts("billing_")]
-    return tuple(sorted(packs, key=lambda pack: pack.in_force_from))
+    packs = sorted((_load(BillingPack, entry) for entry in _packs("billing_")), key=lambda pack: pack.in_force_from)
+    for earlier, later in pairwise(packs):
+        if earlier.in_force_from == later.in_force_from or earlier.pack == later.pack:
+            raise PackError(f"two billing packs, {earlier.pack} and {later.pack}, begin on the same date or have the same name")
+    return tuple(packs)
+
+
+def load_packs() -> None:
+    """Read and check every pack. PackError: before a worker folds anything, lest it takes a wrong pack for a bug at a record."""
+    mcid_pack()
+    billing_packs()
+    alert_rules()
 
 
 def billing_pack_on(day: int) -> BillingPack | None:
@@ -112,7 +155,7 @@ def billing_pack_on(day: int) -> BillingPack | None:
 @cache
 def alert_rules() -> RulePack:
     """The newest pack of alert rules."""
-    return RulePack.model_validate_json(_texts("alert_rules_")[-1])
+    return _load(RulePack, _packs("alert_rules_")[-1])
 
 
 @cache

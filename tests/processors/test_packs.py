@@ -128,6 +128,12 @@ def test_billing_codes_are_not_told_as_read_at_the_source():
         ("setup", {"code": "98975", "at_least_data_days": 2}),
         ("supply", [{"therapeutic_area": "x"}]),
         ("pack", 2026),
+        ("pack", ""),
+        ("supply", BILLING["supply"][:2]),
+        ("supply", [*BILLING["supply"][:2], BILLING["supply"][0]]),
+        ("data_days", {**BILLING["data_days"], "few": 17}),
+        ("management", {**BILLING["management"], "short_minutes": 30}),
+        ("unheard_of", 1),
     ],
 )
 def test_a_pack_with_a_wrong_or_unsourced_entry_is_refused(where, value):
@@ -150,14 +156,32 @@ def test_no_rules_are_in_force_before_the_first_pack():
     assert first.pack == "2026"
 
 
+def run_with_a_second_year(folder, arguments, **changes):
+    for name in ("processors", "schemas", "streams"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    later = {**BILLING, "pack": "2027", "in_force_from": "2027-01-01", **changes}
+    (folder / "processors" / "packs" / "billing_2027.json").write_bytes(orjson.dumps(later))
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    return subprocess.run([sys.executable, "-c", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"data_days": {**BILLING["data_days"], "many": "x"}}, "billing_2027.json: data_days.many: "),
+        ({"supply": BILLING["supply"][:2]}, "billing_2027.json: the pack: supply must have one entry for each therapeutic area"),
+        ({"in_force_from": "2026-01-01"}, "two billing packs, 2026 and 2027, begin on the same date"),
+    ],
+)
+def test_a_year_that_does_not_fit_is_told_before_anything_is_folded(tmp_path, changes, told):
+    (tmp_path / "empty.jsonl").touch()
+    done = run_with_a_second_year(tmp_path, ["from streams.cli import main; main()", "replay", "empty.jsonl"], **changes)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert told in done.stderr
+
+
 def test_a_second_year_is_one_more_file_and_the_periods_first_day_picks_it(tmp_path):
-    for folder in ("processors", "schemas"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     supply = [{**rule, "many": "M2027", "few": "F2027"} for rule in BILLING["supply"]]
-    later = {**BILLING, "pack": "2027", "in_force_from": "2027-01-01", "supply": supply}
-    (tmp_path / "processors" / "packs" / "billing_2027.json").write_bytes(orjson.dumps(later))
-    done = subprocess.run(
-        [sys.executable, "-c", FOLD], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, check=False
-    )
+    done = run_with_a_second_year(tmp_path, [FOLD], supply=supply)
     assert done.returncode == 0, done.stderr
     assert orjson.loads(done.stdout) == {"2026-12-06": ["2026", ["98976"]], "2027-01-05": ["2027", ["F2027"]]}
