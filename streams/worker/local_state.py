@@ -5,6 +5,9 @@
 The truth is the state topic; the file only spares reading it again. Its stamp says up to which offset of which topic it has everything.
 It is trusted when that topic is still the same and the stamp young enough that no deletion can have been compacted away since; then only
 what is newer is read from Kafka. A file that can't be written (a full disk) is told once, and what it lacks stays in memory.
+
+Nothing waits for the disk while the file is written, and no page is written twice. So it outlives the process, however that ends, but not
+a machine that fails: the stamp says under which start of the machine it was written, or, put there in the end, that the disk has it all.
 """
 
 from __future__ import annotations
@@ -14,13 +17,13 @@ import fcntl
 import os
 import sqlite3
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from streams.worker.recent_blobs import Recent, Remembering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 FLUSH_BYTES = 32 << 20
 FLUSH_S = 5.0
@@ -32,8 +35,20 @@ BLOB_OVERHEAD = 100
 SLOTS = 256
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS blobs (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS stamp (one INTEGER PRIMARY KEY CHECK (one = 1), topic_id TEXT, next_offset INTEGER, at REAL)",
+    "CREATE TABLE IF NOT EXISTS stamp (one INTEGER PRIMARY KEY CHECK (one = 1), topic_id TEXT, next_offset INTEGER, at REAL, boot TEXT)",
 )
+ON_DISK = ""
+
+
+def _boot() -> str:
+    """Which start of the machine this is; where it doesn't tell, of this process."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return f"process {os.getpid()} at {time.time()}"
+
+
+BOOT = _boot()
 
 
 class LocalStateError(Exception):
@@ -140,8 +155,8 @@ class DiskBlobs:
             rows = sorted((key, value) for key, value in self._lately.items() if value is not None)
             self._file.executemany("INSERT OR REPLACE INTO blobs VALUES (?, ?)", rows)
             self._file.executemany("DELETE FROM blobs WHERE key = ?", ((key,) for key, value in self._lately.items() if value is None))
-            stamp = (self._topic_id, self.next_offset, self._now())
-            self._file.execute("INSERT OR REPLACE INTO stamp VALUES (1, ?, ?, ?)", stamp)
+            stamp = (self._topic_id, self.next_offset, self._now(), BOOT)
+            self._file.execute("INSERT OR REPLACE INTO stamp VALUES (1, ?, ?, ?, ?)", stamp)
             self._file.execute("COMMIT")
         except sqlite3.Error as error:
             with contextlib.suppress(sqlite3.Error):
@@ -158,8 +173,17 @@ class DiskBlobs:
         """Write what is left, and close the file."""
         self.flush()
         if self._file is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._say_where(ON_DISK)
             self._file.close()
             self._file = None
+
+    def _say_where(self, boot: str) -> None:
+        """Put into the stamp under which start of the machine the file is written, or that it is on the disk; wait until it is there."""
+        assert self._file is not None  # noqa: S101 - for the type checker
+        self._file.execute("PRAGMA synchronous=FULL")
+        self._file.execute("UPDATE stamp SET boot = ?", (boot,))
+        self._file.execute("PRAGMA synchronous=OFF")
 
     def _refuse(self, error: Exception) -> None:
         if not self._refused:
@@ -169,7 +193,7 @@ class DiskBlobs:
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        for pragma in ("page_size=8192", "journal_mode=WAL", "synchronous=NORMAL", f"cache_size=-{CACHE_KIB}"):
+        for pragma in ("page_size=8192", "locking_mode=EXCLUSIVE", "journal_mode=TRUNCATE", "synchronous=OFF", f"cache_size=-{CACHE_KIB}"):
             file.execute(f"PRAGMA {pragma}")
         for statement in SCHEMA:
             file.execute(statement)
@@ -177,12 +201,15 @@ class DiskBlobs:
 
     def _trusted(self, end: int) -> int:
         assert self._file is not None  # noqa: S101 - for the type checker
-        found = self._file.execute("SELECT topic_id, next_offset, at FROM stamp").fetchone()
+        found = self._file.execute("SELECT topic_id, next_offset, at, boot FROM stamp").fetchone()
         if found is None:
             return 0
-        topic_id, next_offset, at = found
+        topic_id, next_offset, at, boot = found
         young = 0 <= self._now() - at <= TRUSTED_S
-        return int(next_offset) if topic_id == self._topic_id and next_offset <= end and young else 0
+        if topic_id != self._topic_id or next_offset > end or not young or boot not in {ON_DISK, BOOT}:
+            return 0
+        self._say_where(BOOT)
+        return int(next_offset)
 
     def _begin_anew(self) -> None:
         self._remove()
@@ -196,7 +223,7 @@ class DiskBlobs:
         if self._file is not None:
             self._file.close()
             self._file = None
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 

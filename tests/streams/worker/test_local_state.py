@@ -65,15 +65,33 @@ def test_a_file_is_trusted_only_with_a_stamp_that_fits(tmp_path, how, trusted):
     assert (disk.next_offset, disk.get(b"k")) == ((7, b"v") if trusted else (0, None))
 
 
-def test_what_was_flushed_before_a_kill_is_there_and_nothing_else(tmp_path):
+def killed(path, *steps):
+    """Run the steps on the file in a process that is killed then."""
     code = (
         "import os, sys; from pathlib import Path; from streams.worker.local_state import DiskBlobs\n"
-        "disk = DiskBlobs(Path(sys.argv[1]), 't', 9, print)\n"
-        "disk.put(b'k', b'v'); disk.stamp(7); disk.flush(); disk.put(b'k', b'w'); disk.stamp(9); os.kill(os.getpid(), 9)"
+        f"disk = DiskBlobs(Path(sys.argv[1]), 't', 9, print); {'; '.join((*steps, 'os.kill(os.getpid(), 9)'))}"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "x.sqlite")], check=False)
+    subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+
+
+WRITE = ("disk.put(b'k', b'v')", "disk.stamp(7)", "disk.flush()")
+
+
+def test_what_was_flushed_before_a_kill_is_there_and_nothing_else(tmp_path):
+    killed(tmp_path / "x.sqlite", *WRITE, "disk.put(b'k', b'w')", "disk.stamp(9)")
     disk = opened(tmp_path / "x.sqlite")
     assert (disk.next_offset, disk.get(b"k")) == (7, b"v")
+
+
+@pytest.mark.parametrize(
+    ("how", "trusted"), [([(*WRITE, "disk.close()")], True), ([WRITE], False), ([(*WRITE, "disk.close()"), ()], False)]
+)
+def test_when_the_machine_starts_anew_a_file_is_trusted_that_was_closed_and_not_opened_since(tmp_path, monkeypatch, how, trusted):
+    for steps in how:
+        killed(tmp_path / "x.sqlite", *steps)
+    monkeypatch.setattr(local_state, "BOOT", "another")
+    disk = opened(tmp_path / "x.sqlite")
+    assert (disk.next_offset, disk.get(b"k")) == ((7, b"v") if trusted else (0, None))
 
 
 def test_a_file_that_is_no_database_is_begun_anew(tmp_path):
