@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
 from aiokafka.errors import IllegalOperation  # type: ignore[import-untyped]
 
+from streams.collecting import settle
 from streams.kafka.outgoing import Outgoing, tick_record
 from streams.kafka.security import client_arguments
 from streams.telemetry import metrics
@@ -114,7 +115,7 @@ class Checkpoint:
             offsets = self._producer.send_offsets_to_transaction({TopicPartition(self.topic, self.partition): end}, self._job.consumers)
             written, _ = await asyncio.gather(self._write(outgoing), offsets)
             # 5. Commit: now all of it is there, before this nothing.
-        await self._in_thread(self._store.commit, written)
+        await self._in_thread(self._keep, written)
         self.next_offset = end
         self._show(began, before, dead)
         return True
@@ -137,7 +138,7 @@ class Checkpoint:
         outgoing = await self._computed(self._fold.work)
         async with self._transaction():
             written = await self._write(outgoing)
-        await self._in_thread(self._store.commit, written)
+        await self._in_thread(self._keep, written)
 
     async def write_tick(self, now: int) -> None:
         """Write the tick of the instant `now` (ns) into the input itself, unless the state knows it. Fenced as all else is."""
@@ -212,7 +213,11 @@ class Checkpoint:
             written = await self._write(Outgoing(topic, self.partition, key, value, []) for key, value in self._store.changes())
             if offsets is not None:
                 await self._producer.send_offsets_to_transaction(offsets, self._job.consumers)
-        await self._in_thread(self._store.commit, written)
+        await self._in_thread(self._keep, written)
+
+    def _keep(self, next_offset: int) -> None:
+        self._store.commit(next_offset)
+        settle()
 
     def _open_blobs(self, end: int) -> Committed:
         topic, folder = self._job.state_topic(self._stage), self._job.state_folder

@@ -26,7 +26,7 @@ from aiokafka.errors import KafkaError, ProducerFenced  # type: ignore[import-un
 from processors.shelf import NewerStateError
 from processors.topology import STAGES, Stage
 from schemas.topics import EVENTS, SENSOR, TOPICS
-from streams.collecting import seldom_collecting
+from streams.collecting import collect_all, seldom_collecting
 from streams.kafka.security import client_arguments, faust_credentials, why_unreachable
 from streams.kafka.topics import state_topic
 from streams.kafka.writing import topics_there
@@ -195,7 +195,10 @@ class _Worker:
             app.agent(topic, name=stage.name)(self._take)
 
         async def revoked(*_: Any, **__: Any) -> None:
+            owned = bool(self._owners)
             await self._drop_owners()
+            if owned:
+                collect_all()
 
         async def assigned(*given: Any, **__: Any) -> None:
             await self._take_over(given[1])

@@ -1,0 +1,30 @@
+"""Python's search for cycles: what has settled is not searched, and a search for all finds what refers to itself."""
+
+import gc
+import weakref
+
+from streams.collecting import collect_all, seldom_collecting, settle
+
+
+class Own:
+    """Refers to itself."""
+
+    def __init__(self):
+        self.own = self
+
+
+def test_what_settled_is_searched_only_with_all():
+    with seldom_collecting():
+        found = weakref.ref(Own())
+        settle()
+        gc.collect()
+        assert found() is not None
+        collect_all()
+        assert found() is None
+
+
+def test_nothing_settles_where_searches_are_usual():
+    found = weakref.ref(Own())
+    settle()
+    gc.collect()
+    assert found() is None
