@@ -72,16 +72,10 @@ class ChangelogStore:
     def __init__(self, committed: Committed | None = None) -> None:
         self._committed = committed or MemoryBlobs()
         self._changed: dict[bytes, bytes | None] = {}
-        self._seen: dict[bytes, bytes | None] = {}
-        """What was read since the last commit: who writes has mostly read before, and a disk is asked once."""
 
     def get(self, key: bytes) -> bytes | None:
         """The bytes last put under the key, or None."""
-        if key in self._changed:
-            return self._changed[key]
-        if key not in self._seen:
-            self._seen[key] = self._committed.get(key)
-        return self._seen[key]
+        return self._changed[key] if key in self._changed else self._committed.get(key)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Keep `value` under the key. A large one is not compared with what is there: samples are new, and a disk is slow to say so."""
@@ -100,9 +94,7 @@ class ChangelogStore:
     def commit(self, next_offset: int = 0) -> None:
         """The changes are in the state topic, before `next_offset`."""
         changed, self._changed = self._changed, {}
-        self._seen.clear()
-        for key, value in changed.items():
-            self._committed.put(key, value)
+        self._committed.update(changed)
         self._committed.stamp(next_offset)
 
     @property
@@ -117,13 +109,10 @@ class ChangelogStore:
     def undo(self) -> None:
         """Forget the changes."""
         self._changed = {}
-        self._seen.clear()
 
     def restore(self, records: Iterable[tuple[bytes, bytes | None]], next_offset: int) -> None:
         """Take records of the topic, in its order, up to `next_offset`."""
-        self._seen.clear()
-        for key, value in records:
-            self._committed.put(key, value)
+        self._committed.update(dict(records))
         self._committed.stamp(next_offset)
 
     def progress(self) -> Progress:

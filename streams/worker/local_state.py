@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from streams.worker.recent_blobs import Recent, Remembering
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 FLUSH_BYTES = 32 << 20
 FLUSH_S = 5.0
@@ -65,8 +65,8 @@ class Committed(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """The bytes under the key, or None."""
 
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Keep the bytes under the key; None: delete them."""
+    def update(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep the bytes under each key; None: delete them."""
 
     def stamp(self, next_offset: int) -> None:
         """All up to `next_offset` of the state topic has been put."""
@@ -86,12 +86,13 @@ class MemoryBlobs:
         """The bytes under the key, or None."""
         return self._blobs.get(key)
 
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Keep the bytes under the key; None: delete them."""
-        if value is None:
-            self._blobs.pop(key, None)
-        else:
-            self._blobs[key] = value
+    def update(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep the bytes under each key; None: delete them."""
+        for key, value in changes.items():
+            if value is None:
+                self._blobs.pop(key, None)
+            else:
+                self._blobs[key] = value
 
     def stamp(self, next_offset: int) -> None:
         """Everything up to there has been put."""
@@ -134,10 +135,10 @@ class DiskBlobs:
             raise LocalStateError(f"{self._path} can't be read ({error}): it was removed, a new start recovers from Kafka") from error
         return None if found is None else found[0]
 
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Keep the bytes under the key; None: delete them."""
-        self._lately[key] = value
-        self._size += len(key) + len(value or b"") + BLOB_OVERHEAD
+    def update(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep the bytes under each key; None: delete them."""
+        self._lately.update(changes)
+        self._size += sum(map(len, changes)) + sum(map(len, filter(None, changes.values()))) + BLOB_OVERHEAD * len(changes)
 
     def stamp(self, next_offset: int) -> None:
         """Everything up to there has been put: from now on it may go to the disk."""

@@ -1,79 +1,70 @@
 """The blobs used last, in memory in front of what is on the disk: one budget of bytes for all partitions of a process.
 
-    get ─▶ Recent ─▶ known: its bytes · not known: SQLite, 20 µs and a wait for the other threads, then remembered
+    get ─▶ young ─▶ old ─▶ SQLite, 5 µs and a wait for the other threads, then remembered
 
-Packed blobs take a tenth of what their patients take as objects, so many more patients stay near than have their ledgers in memory.
+Packed blobs take a tenth of what their patients take as objects, so many more patients stay near than have their ledgers in memory. What
+is read or written is young; when the young ones fill half of the budget they become the old ones, and what was old is forgotten. So a hit
+costs a look into a dictionary, and nothing is moved about in a queue.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from streams.worker.local_state import Committed
 
-Key = tuple[int, bytes]
-BLOB_OVERHEAD = 250
+BLOB_OVERHEAD = 200
 """About what Python takes for a key, its place here and an object of bytes."""
 
-
-UNKNOWN = object()
+UNKNOWN: Any = object()
 
 
 class Recent:
-    """Bytes by file and key, those used last, within about `most` bytes; None where nothing is under a key, which is worth knowing too.
+    """What the files of a process share: `most` bytes, of which `young` and `old` ones are in use.
 
-    For several threads: one partition is recovered while another folds.
+    For several threads: one partition is recovered while another folds. A file is used by one of them at a time.
     """
 
     def __init__(self, most: int) -> None:
-        self.most, self.bytes = most, 0
-        self._blobs: OrderedDict[Key, bytes | None] = OrderedDict()
-        self._lock = threading.Lock()
-        self._files = count()
+        self.most = most
+        self.young = self.old = 0
+        self.lock = threading.Lock()
+        self._files: list[Remembering] = []
 
-    def file(self) -> int:
-        """A number for another file."""
-        return next(self._files)
+    def join(self, file: Remembering) -> None:
+        """A file that shares in it."""
+        with self.lock:
+            self._files.append(file)
 
-    def get(self, key: Key) -> object:
-        """The bytes under a key, or None; UNKNOWN where nobody asked lately."""
-        with self._lock:
-            if key not in self._blobs:
-                return UNKNOWN
-            self._blobs.move_to_end(key)
-            return self._blobs[key]
+    def leave(self, file: Remembering) -> None:
+        """It does no more."""
+        with self.lock:
+            self._files.remove(file)
+            self.young -= file.young_bytes
+            self.old -= file.old_bytes
 
-    def put(self, key: Key, value: bytes | None) -> None:
-        """Remember what is under a key."""
-        with self._lock:
-            if key in self._blobs:
-                self.bytes -= _size(key, self._blobs.pop(key))
-            self._blobs[key] = value
-            self.bytes += _size(key, value)
-            while self.bytes > self.most:
-                self.bytes -= _size(*self._blobs.popitem(last=False))
-
-    def forget(self, file: int) -> None:
-        """Nothing is asked of a file any more."""
-        with self._lock:
-            for key in [key for key in self._blobs if key[0] == file]:
-                self.bytes -= _size(key, self._blobs.pop(key))
-
-
-def _size(key: Key, value: bytes | None) -> int:
-    return BLOB_OVERHEAD + len(key[1]) + len(value or b"")
+    def add(self, size: int) -> None:
+        """So many more bytes are young; under the lock."""
+        self.young += size
+        while self.young > self.most // 2 or self.young + self.old > self.most:
+            for file in self._files:
+                file.grow_old()
+            self.young, self.old = 0, self.young
 
 
 class Remembering:
-    """Committed blobs in a file, through what is remembered of it."""
+    """Committed blobs in a file, through what is remembered of it; None where nothing is under a key, which is worth knowing too."""
 
     def __init__(self, file: Committed, recent: Recent) -> None:
         self._file, self._recent = file, recent
-        self._number = recent.file()
+        self._young: dict[bytes, bytes | None] = {}
+        self._old: dict[bytes, bytes | None] = {}
+        self.young_bytes = self.old_bytes = 0
+        recent.join(self)
 
     @property
     def next_offset(self) -> int:
@@ -82,18 +73,38 @@ class Remembering:
 
     def get(self, key: bytes) -> bytes | None:
         """The bytes under the key, or None."""
-        place = self._number, key
-        known: Any = self._recent.get(place)
-        if known is UNKNOWN:
-            known = self._file.get(key)
-            self._recent.put(place, known)
-        found: bytes | None = known
+        found: bytes | None = self._young.get(key, UNKNOWN)
+        if found is UNKNOWN:
+            found = self._old.get(key, UNKNOWN)
+            if found is UNKNOWN:
+                found = self._file.get(key)
+            self._remember({key: found})
         return found
 
-    def put(self, key: bytes, value: bytes | None) -> None:
-        """Keep the bytes under the key; None: delete them."""
-        self._file.put(key, value)
-        self._recent.put((self._number, key), value)
+    def update(self, changes: Mapping[bytes, bytes | None]) -> None:
+        """Keep the bytes under each key; None: delete them."""
+        self._file.update(changes)
+        self._remember(changes)
+
+    def _remember(self, found: Mapping[bytes, bytes | None]) -> None:
+        with self._recent.lock:
+            young, size = self._young, 0
+            for key, value in found.items():
+                before = young.get(key, UNKNOWN)
+                if before is UNKNOWN:
+                    size += BLOB_OVERHEAD + len(key)
+                elif before:
+                    size -= len(before)
+                if value:
+                    size += len(value)
+            young.update(found)
+            self.young_bytes += size
+            self._recent.add(size)
+
+    def grow_old(self) -> None:
+        """Forget what is old; the young are it now. Under the lock."""
+        self._old, self.old_bytes = self._young, self.young_bytes
+        self._young, self.young_bytes = {}, 0
 
     def stamp(self, next_offset: int) -> None:
         """All up to `next_offset` of the state topic has been put."""
@@ -101,5 +112,5 @@ class Remembering:
 
     def close(self) -> None:
         """Let go of what is held."""
-        self._recent.forget(self._number)
+        self._recent.leave(self)
         self._file.close()

@@ -33,8 +33,8 @@ def test_the_disk_holds_what_memory_holds(tmp_path_factory, steps):
             disk = opened(path)
             assert disk.next_offset == number
         else:
-            memory.put(*step)
-            disk.put(*step)
+            memory.update(dict([step]))
+            disk.update(dict([step]))
     for key in range(256):
         assert disk.get(bytes([key])) == memory.get(bytes([key]))
     disk.close()
@@ -42,7 +42,7 @@ def test_the_disk_holds_what_memory_holds(tmp_path_factory, steps):
 
 def written(path, **more):
     disk = opened(path, **more)
-    disk.put(b"k", b"v")
+    disk.update({b"k": b"v"})
     disk.stamp(7)
     disk.close()
 
@@ -74,11 +74,11 @@ def killed(path, *steps):
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
 
 
-WRITE = ("disk.put(b'k', b'v')", "disk.stamp(7)", "disk.flush()")
+WRITE = ("disk.update({b'k': b'v'})", "disk.stamp(7)", "disk.flush()")
 
 
 def test_what_was_flushed_before_a_kill_is_there_and_nothing_else(tmp_path):
-    killed(tmp_path / "x.sqlite", *WRITE, "disk.put(b'k', b'w')", "disk.stamp(9)")
+    killed(tmp_path / "x.sqlite", *WRITE, "disk.update({b'k': b'w'})", "disk.stamp(9)")
     disk = opened(tmp_path / "x.sqlite")
     assert (disk.next_offset, disk.get(b"k")) == (7, b"v")
 
@@ -104,7 +104,7 @@ def test_a_file_that_breaks_while_it_is_used_is_removed_and_told(tmp_path):
     path = tmp_path / "x.sqlite"
     disk = opened(path)
     for number in range(3000):
-        disk.put(b"%06d" % number, os.urandom(1000))
+        disk.update({b"%06d" % number: os.urandom(1000)})
     disk.stamp(7)
     disk.close()
     disk = opened(path)
@@ -119,12 +119,12 @@ def test_a_file_that_breaks_while_it_is_used_is_removed_and_told(tmp_path):
 def test_a_disk_that_takes_nothing_is_told_once_and_loses_nothing(tmp_path):
     told = []
     disk = DiskBlobs(tmp_path / "x.sqlite", "t", 1000, told.append)
-    disk.put(b"small", b"1")
+    disk.update({b"small": b"1"})
     disk.stamp(1)
     disk.flush()
     disk._file.execute(f"PRAGMA max_page_count={disk._file.execute('PRAGMA page_count').fetchone()[0] + 2}")
     for round_ in range(3):
-        disk.put(b"large%d" % round_, bytes(100_000))
+        disk.update({b"large%d" % round_: bytes(100_000)})
         disk.stamp(2 + round_)
         disk.flush()
     assert [line.split(" (")[0] for line in told] == [f"worker: {tmp_path} takes no state"]

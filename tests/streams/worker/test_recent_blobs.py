@@ -16,13 +16,13 @@ def test_blobs_are_the_same_through_any_memory_of_them_and_it_stays_within_its_b
     plain, through = [MemoryBlobs(), MemoryBlobs()], [Remembering(MemoryBlobs(), recent) for _ in range(2)]
     for file, key, *value in steps:
         if value:
-            plain[file].put(key, *value)
-            through[file].put(key, *value)
+            plain[file].update({key: value[0]})
+            through[file].update({key: value[0]})
         assert through[file].get(key) == plain[file].get(key)
-        assert recent.bytes <= most
+        assert recent.young + recent.old <= most
     for blobs in through:
         blobs.close()
-    assert recent.bytes == 0
+    assert recent.young + recent.old == 0
 
 
 class Asked(MemoryBlobs):
@@ -37,10 +37,10 @@ class Asked(MemoryBlobs):
 
 def test_what_was_read_or_found_missing_is_not_asked_again_until_it_is_crowded_out():
     file = Asked()
-    file.put(b"there", b"1")
+    file.update({b"there": b"1"})
     blobs = Remembering(file, Recent(1000))
     assert [blobs.get(b"there"), blobs.get(b"there"), blobs.get(b"not"), blobs.get(b"not")] == [b"1", b"1", None, None]
     assert file.times == 2
-    blobs.put(b"large", bytes(700))
+    blobs.update({b"large": bytes(700)})
     assert blobs.get(b"there") == b"1"
     assert file.times == 3
