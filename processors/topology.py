@@ -23,7 +23,8 @@ from schemas.events import CHUNK, FORGOTTEN
 class Stage:
     """One stage: its name, the topic it reads, the topics it writes, and how its processor is made.
 
-    `patients` is the most that a checkpoint of it may hold: their state is in memory until then.
+    `patients` is the most that a checkpoint of it may hold: their state is in memory until then. `kernels`: most of its time goes into
+    kernels, which leave the interpreter to other threads.
     """
 
     name: str
@@ -31,9 +32,10 @@ class Stage:
     writes: tuple[str, ...]
     make: Callable[[Policy, StateStore], Processor]
     patients: int = 256
+    kernels: bool = False
 
 
-MOTION = Stage("motion", "rtm.sensor.v1", ("rtm.events.v1", "rtm.metrics.v1", "rtm.dead-letters.v1"), MotionProcessor)
+MOTION = Stage("motion", "rtm.sensor.v1", ("rtm.events.v1", "rtm.metrics.v1", "rtm.dead-letters.v1"), MotionProcessor, kernels=True)
 PATIENT = Stage("patient", "rtm.events.v1", ("rtm.metrics.v1", "rtm.alerts.v1", "rtm.dead-letters.v1"), PatientProcessor)
 STAGES: tuple[Stage, ...] = (MOTION, PATIENT)
 

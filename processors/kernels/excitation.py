@@ -28,14 +28,14 @@ def excitation_state() -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(EXCITATION_FLOATS), np.zeros(EXCITATION_INTS, np.int64)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def gyro_in_degrees(floats: np.ndarray) -> bool:
     """Whether the gyroscope speaks in degrees a second, by what was seen so far."""
     tells = floats[SLOPE_XX] > LEAST_SHARE * floats[POWER]
     return (tells and floats[SLOPE_XY] < IN_DEGREES * floats[SLOPE_XX]) or (not tells and floats[PEAK] > GREATEST_RATE)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def excite_imus(floats: np.ndarray, ints: np.ndarray, instants: np.ndarray, samples: np.ndarray, enough: float) -> bool:
     """Take samples, float32 (n, 12), until the faster sensor has turned by `enough` (rad) in all: whether it has. `instants`: int64 (n,).
 
@@ -78,7 +78,7 @@ def excite_imus(floats: np.ndarray, ints: np.ndarray, instants: np.ndarray, samp
     return False
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def excite_quaternions(floats: np.ndarray, ints: np.ndarray, instants: np.ndarray, samples: np.ndarray, enough: float) -> bool:
     """Take samples, float32 (n, 8), until the joint has turned by `enough` (rad) in all. As `excite_imus`."""
     for i in range(samples.shape[0]):

@@ -125,7 +125,7 @@ def _usable(floats: np.ndarray, ints: np.ndarray, samples: np.ndarray, i: int, g
     return mark
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def hinge_angles(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -207,7 +207,7 @@ def hinge_angles(
         angles[i, 0] = (floats[THETA] + geometry[ZERO]) * DEG
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def hinge_smooth(history: np.ndarray, marks: np.ndarray, zero: float, angles: np.ndarray) -> None:
     """The angles of a whole recording from its history, each from all samples (Rauch, Tung, Striebel 1965); skipped ones stay NaN."""
     x0 = x1 = 0.0

@@ -8,7 +8,7 @@ from numba import njit
 GREATEST = 1e6  # what no sensor says
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def usable_rows(samples: np.ndarray, rows: np.ndarray, places: np.ndarray) -> int:
     """How many samples, float32 (n, 12), are finite and no nonsense: they go to `rows`, float64 (n, 12), their numbers to `places` (n,)."""
     count = 0
@@ -23,7 +23,7 @@ def usable_rows(samples: np.ndarray, rows: np.ndarray, places: np.ndarray) -> in
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def rates_across(rows: np.ndarray, proximal: np.ndarray, distal: np.ndarray, moving: float, across: np.ndarray) -> tuple[int, float, float]:
     """Each sensor's rate across its axis to `across`, float64 (2, n); of the samples where one turns faster than `moving`: how many,
 
@@ -46,7 +46,7 @@ def rates_across(rows: np.ndarray, proximal: np.ndarray, distal: np.ndarray, mov
     return count, stray, about
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def likeness(first: np.ndarray, second: np.ndarray, most: int) -> np.ndarray:
     """How alike `first` is to `second` so many samples later, by their correlation as they are, float64 (2 · most + 1,): -most … most."""
     products, squares = np.zeros(2 * most + 1), np.zeros(2 * most + 1)

@@ -21,13 +21,13 @@ ENOUGH = 1e-6  # of the cost: a step that gains less is the last
 LEAST_DAMPING, GREATEST_DAMPING = 1e-6, 1e6
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def turned_axes(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> np.ndarray:
     """Both axes, float64 (6,), turned by their parameters along their tangents, float64 (4, 3)."""
     return _turned(p, axes, tangents)[0]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _turned(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """As `turned_axes`; and by how much they move with each of these parameters, float64 (4, 3)."""
     out, slopes = np.empty(6), np.empty((4, 3))
@@ -48,7 +48,7 @@ def _turned(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> tuple[np.n
     return out, slopes
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _by_acceleration(g0: float, g1: float, g2: float, row: np.ndarray, s: int, out: np.ndarray) -> None:
     """How a value changes with lever arm and bias of sensor `s`, to its part of `out`, that changes by `g` with the acceleration of the
 
@@ -64,7 +64,7 @@ def _by_acceleration(g0: float, g1: float, g2: float, row: np.ndarray, s: int, o
     out[p + 5], out[p + 6], out[p + 7] = -g0, -g1, -g2
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _side(
     row: np.ndarray, s: int, axes: np.ndarray, turns: np.ndarray, p: np.ndarray, slopes: np.ndarray
 ) -> tuple[float, float, float, float, float]:
@@ -104,7 +104,7 @@ def _side(
     return across, plane, along, size, np.sqrt(ww)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def normal_equations(
     rows: np.ndarray,
     weight: float,
@@ -156,7 +156,7 @@ def normal_equations(
     return cost
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _solve(matrix: np.ndarray, vector: np.ndarray) -> bool:
     """The solution of `matrix` · x = `vector` to `vector`, by Cholesky's factor in the matrix's lower half; False where it has none."""
     n = vector.shape[0]
@@ -183,7 +183,7 @@ def _solve(matrix: np.ndarray, vector: np.ndarray) -> bool:
     return True
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def descend(
     rows: np.ndarray,
     weight: float,

@@ -44,7 +44,7 @@ def orientation_state() -> tuple[np.ndarray, np.ndarray]:
     return floats, ints
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _turn(q: np.ndarray, at: int, v: np.ndarray) -> None:
     """Turn `v` by the unit quaternion at `q[at:]`."""
     w, x, y, z = q[at], q[at + 1], q[at + 2], q[at + 3]
@@ -53,7 +53,7 @@ def _turn(q: np.ndarray, at: int, v: np.ndarray) -> None:
     v[0], v[1], v[2] = v0, v1, v2
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _butterworth(seconds: float, step: float) -> tuple[float, float, float]:
     """Coefficients b0, a1, a2 of the low-pass of second order with this time constant, at samples `step` seconds apart."""
     c = np.tan(np.sqrt(0.5) / seconds * step)
@@ -61,7 +61,7 @@ def _butterworth(seconds: float, step: float) -> tuple[float, float, float]:
     return c * c / d, 2.0 * (c * c - 1.0) / d, (1.0 - np.sqrt(2.0) * c + c * c) / d
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _low_pass(floats: np.ndarray, at: int, v: np.ndarray, count: int, beginning: float, by: tuple[float, float, float]) -> None:
     """`v` becomes its mean: of all so far while they are no more than the `beginning`, then by the filter `by`."""
     b0, a1, a2 = by
@@ -79,7 +79,7 @@ def _low_pass(floats: np.ndarray, at: int, v: np.ndarray, count: int, beginning:
         v[k] = y
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _rests(ints: np.ndarray, gyro: np.ndarray, mean_gyro: np.ndarray, acc: np.ndarray, mean_acc: np.ndarray, dt: float) -> bool:
     """Whether the sensor has rested for long enough."""
     away_gyro = away_acc = 0.0
@@ -95,7 +95,7 @@ def _rests(ints: np.ndarray, gyro: np.ndarray, mean_gyro: np.ndarray, acc: np.nd
     return bool(ints[REST_NS] >= LEAST_REST_NS)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _learn_bias(floats: np.ndarray, mean: np.ndarray, rests: bool, step: float) -> None:
     drift = BIAS_DRIFT * BIAS_DRIFT * step
     if floats[BIAS_P] < BIAS_PRIOR**2:
@@ -109,7 +109,7 @@ def _learn_bias(floats: np.ndarray, mean: np.ndarray, rests: bool, step: float) 
     floats[BIAS_P] -= gain * floats[BIAS_P]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _integrate(floats: np.ndarray, gyro: np.ndarray, dt: float) -> None:
     x, y, z = gyro[0] - floats[BIAS], gyro[1] - floats[BIAS + 1], gyro[2] - floats[BIAS + 2]
     rate = np.sqrt(x * x + y * y + z * z)
@@ -124,7 +124,7 @@ def _integrate(floats: np.ndarray, gyro: np.ndarray, dt: float) -> None:
     floats[GYRO_TURN], floats[GYRO_TURN + 1], floats[GYRO_TURN + 2], floats[GYRO_TURN + 3] = w0 / norm, w1 / norm, w2 / norm, w3 / norm
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _turn_up(floats: np.ndarray, up: np.ndarray) -> None:
     """Turn the tilt on by the least rotation that brings `up`, in the earth's frame so far, to z."""
     length = np.sqrt(up[0] ** 2 + up[1] ** 2 + up[2] ** 2)
@@ -142,7 +142,7 @@ def _turn_up(floats: np.ndarray, up: np.ndarray) -> None:
     floats[TILT], floats[TILT + 1], floats[TILT + 2], floats[TILT + 3] = w0 / norm, w1 / norm, w2 / norm, w3 / norm
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def orientations(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -216,7 +216,7 @@ def orientations(
         found[i, 3] = a0 * b3 + a1 * b2 - a2 * b1 + a3 * b0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def upward(quaternions: np.ndarray, found: np.ndarray) -> None:
     """Where up is in the sensor's frame, float64 (n, 3), unit vectors, by the quaternions of `orientations`.
 

@@ -14,7 +14,7 @@ from processors.kernels.turns import AFTER_MAX, AFTER_MIN, FLOATS, INTS, turn_fi
 SHORTER_WINS = 0.85  # of the greatest likeness: a shorter period that good is the repetition, the longer one two of it
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def likeness(rates: np.ndarray, most: int) -> np.ndarray:
     """How like the rates, (n, 3), are to themselves k samples later, −1…1, for k < `most`: float64 (most,).
 
@@ -38,7 +38,7 @@ def likeness(rates: np.ndarray, most: int) -> np.ndarray:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def period(alike: np.ndarray) -> int:
     """The period, in samples, that a likeness shows: its first peak nearly as high as the highest; 0 when it has none above zero."""
     best = 0.0
@@ -51,7 +51,7 @@ def period(alike: np.ndarray) -> int:
     return 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def centred_mean(rows: np.ndarray, half: int) -> np.ndarray:
     """Means over the 2 · `half` + 1 rows of (n, m) around each; at the ends over as many as there are on both sides."""
     n, m = rows.shape
@@ -67,7 +67,7 @@ def centred_mean(rows: np.ndarray, half: int) -> np.ndarray:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def swing_size(signal: np.ndarray, half: int) -> np.ndarray:
     """By how much a signal, (n,), varies within `half` samples on either side of each: greatest less least, float64 (n,)."""
     n = signal.shape[0]
@@ -88,7 +88,7 @@ def swing_size(signal: np.ndarray, half: int) -> np.ndarray:
     return found
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def signal_reps(
     instants: np.ndarray,
     signal: np.ndarray,

@@ -38,7 +38,7 @@ def _turns(size: int) -> NDArray[np.complex128]:
 _kept = lru_cache(16)(_turns)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _angle_speeds(
     instants: np.ndarray, angles: np.ndarray, firsts: np.ndarray, ends: np.ndarray, turns: np.ndarray, parts: np.ndarray, hz: np.ndarray
 ) -> None:
@@ -70,7 +70,7 @@ def _power(spectra: np.ndarray, m: int, k: int) -> Any:
     return value.real * value.real + value.imag * value.imag
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _lengths(spectra: np.ndarray, hz: np.ndarray) -> np.ndarray:
     """SPARC, float64 (m,), of the transforms of speeds at rates `hz` (m,), complex (m, PARTS, n); NaN where there is none."""
     size = PAD * spectra.shape[2]

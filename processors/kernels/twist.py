@@ -35,7 +35,7 @@ def relative(samples: np.ndarray, i: int) -> tuple[float, float, float, float]:
     )
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def twist_angles(floats: np.ndarray, samples: np.ndarray, axis: np.ndarray, zero_deg: float, angles: np.ndarray, marks: np.ndarray) -> None:
     """Angles (deg, float32, shape (n, 1)) of samples, float32 (n, 8), about `axis`, a unit vector in the proximal frame.
 
@@ -65,7 +65,7 @@ def twist_angles(floats: np.ndarray, samples: np.ndarray, axis: np.ndarray, zero
         angles[i, 0] = angle + zero_deg
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def increments(samples: np.ndarray, sums: np.ndarray, least: float) -> int:
     """The sums Σ v·vᵀ, float64 (3, 3), of the relative rotation's increments v (rad, proximal frame) larger than `least`; how many.
 

@@ -14,7 +14,7 @@ A1, A3, A5, A7, A9 = (np.float32(a) for a in (0.9998660, -0.3302995, 0.1801410, 
 TINY = np.float32(1e-30)
 
 
-@njit(cache=True, fastmath={"nsz", "contract", "arcp", "reassoc"}, error_model="numpy")
+@njit(cache=True, nogil=True, fastmath={"nsz", "contract", "arcp", "reassoc"}, error_model="numpy")
 def twist_batch(samples: np.ndarray, axis: np.ndarray, angles: np.ndarray) -> None:
     """Angles (deg, float32, shape (n,)) in (−180, 180] of samples, float32 (8, n): w, x, y, z proximal, then distal; `axis` float32 (3,).
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -37,6 +36,7 @@ from streams.warehouse.erasure import forgotten_among
 from streams.worker.checkpoint import Checkpoint
 from streams.worker.job import Job
 from streams.worker.progress import progress_of
+from streams.worker.threads import FoldThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Set
@@ -195,7 +195,7 @@ def _go_on_behind(settings: Settings, generation: int, number: int, offset: int)
 
     names = [EVENTS.name, *(state_topic(settings.group, generation, stage) for stage in STAGES)]
     there = {name: topic.partitions for name, topic in topics_there(settings.kafka, [topic.name for topic in TOPICS]).items()}
-    with ThreadPoolExecutor(1, "fold") as executor:
+    with FoldThreads() as threads:
         job = Job(
             settings.kafka,
             settings.group,
@@ -203,7 +203,7 @@ def _go_on_behind(settings: Settings, generation: int, number: int, offset: int)
             settings.policy(generation),
             settings.max_record,
             there,
-            executor,
+            threads,
             topic_ids=topic_ids(settings.kafka, names),
         )
         try:

@@ -9,7 +9,6 @@ its state.
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]
@@ -28,6 +27,7 @@ from streams.worker.checkpoint import Checkpoint, LogError
 from streams.worker.partition_fold import FoldError
 from streams.worker.progress import progress_of
 from streams.worker.slices import SLICE_RECORDS, Slice
+from streams.worker.threads import FoldThreads
 
 if TYPE_CHECKING:
     from streams.rebuild.plan import Plan
@@ -43,8 +43,8 @@ PASSES = 20
 def catch_up(settings: Settings, plan: Plan, shown: Shown | None = None) -> int:
     """Fold all that the running generation has folded; how many records were read. Raises RebuildError, KafkaError."""
     shown, read = shown or Silent(), 0
-    with ThreadPoolExecutor(1, "fold") as executor:
-        job = plan.job(settings, plan.successor, executor, muted=True)
+    with FoldThreads() as threads:
+        job = plan.job(settings, plan.successor, threads, muted=True)
         for _ in range(PASSES):
             goal, stand = goals(settings, plan), _stand(settings, plan)
             behind = {number: goal[number] for number in goal if stand[number] < goal[number]}

@@ -14,10 +14,9 @@ from streams.worker.job import Job
 from streams.worker.progress import newest_progress
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from streams.settings import Settings
     from streams.warehouse.connection import Warehouse
+    from streams.worker.threads import FoldThreads
 
 
 class RebuildError(Exception):
@@ -33,7 +32,7 @@ class Plan:
     partitions: dict[str, int]
     ids: dict[str, str]
 
-    def job(self, settings: Settings, generation: int, executor: Executor, *, muted: bool) -> Job:
+    def job(self, settings: Settings, generation: int, threads: FoldThreads, *, muted: bool) -> Job:
         """The job of one of the two."""
         return Job(
             settings.kafka,
@@ -42,7 +41,7 @@ class Plan:
             settings.policy(generation),
             settings.max_record,
             self.partitions,
-            executor,
+            threads,
             muted=muted,
             max_crashes=settings.max_crashes,
             topic_ids=self.ids,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -39,6 +38,7 @@ from streams.worker.changelog import PROGRESS_KEY
 from streams.worker.checkpoint import Checkpoint, LogError
 from streams.worker.partition_fold import FoldError
 from streams.worker.progress import newest_progress
+from streams.worker.threads import FoldThreads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -80,8 +80,8 @@ def switch(settings: Settings, plan: Plan, warehouse: Warehouse, wait_s: float, 
 
 
 def _retire(settings: Settings, plan: Plan) -> None:
-    with ThreadPoolExecutor(1, "fold") as executor:
-        job = plan.job(settings, plan.current, executor, muted=False)
+    with FoldThreads() as threads:
+        job = plan.job(settings, plan.current, threads, muted=False)
         for stage in (MOTION, PATIENT):
             for number, state in _states(settings, job.state_topic(stage)).items():
                 if getattr(state, "retired", 0) != plan.successor:

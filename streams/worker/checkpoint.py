@@ -50,7 +50,7 @@ class Checkpoint:
         self.topic, self.partition = stage.reads, partition
         self.next_offset = 0
         self.giving_up = False
-        self._job, self._stage = job, stage
+        self._job, self._stage, self._thread = job, stage, job.threads.of(stage, partition)
         self._store = ChangelogStore()
         self._committed = time.monotonic()
         self._fold: PartitionFold
@@ -224,7 +224,7 @@ class Checkpoint:
         return MemoryBlobs() if folder is None else folder.blobs(topic, self.partition, self._job.topic_ids.get(topic, ""), end)
 
     async def _in_thread(self, function: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._job.executor, function, *arguments)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     # -- writing ---------------------------------------------------------------------------------------------------------------------
 

@@ -10,16 +10,17 @@ from streams.kafka.topics import state_topic
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from concurrent.futures import Executor
 
     from processors.policy import Policy
     from processors.topology import Stage
     from streams.worker.local_state import StateFolder
+    from streams.worker.threads import FoldThreads
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The settings of the partitions' owners. `partitions` is the number of partitions by topic; `executor` has one thread, which folds.
+    """The settings of the partitions' owners. `partitions` is the number of partitions by topic; they are folded in
+    `threads`.
 
     `muted`: changes of alerts are not told, for another generation has told them or will. A record at which a processor failed
     `max_crashes` times is set aside. `accept_loss`: go on where the log lacks what a state needs next. `topic_ids` are the ids of the
@@ -33,7 +34,7 @@ class Job:
     policy: Policy
     max_record: int
     partitions: dict[str, int]
-    executor: Executor
+    threads: FoldThreads
     muted: bool = False
     max_crashes: int = 3
     accept_loss: bool = False

@@ -73,15 +73,17 @@ class PartitionFold:
         return self._processor.waiting is not None
 
     def take(self, piece: Slice) -> list[Outgoing]:
-        """Fold a slice, without what the state has of it, up to where `progress.next_offset` then stands: a part of it where it tells of
-        many patients. Raises FoldError, GivenUp, NewerStateError.
+        """Fold a slice, without what the state has of it, up to where `progress.next_offset` then stands: a part of it where it is
+        large or tells of many patients. Raises FoldError, GivenUp, NewerStateError.
         """
-        end, patients = piece.end, set[bytes | None]()
+        end, size, patients = piece.end, 0, set[bytes | None]()
         try:
             out, dead = Output(), list[Outgoing]()
-            for index in self._new(piece):
+            for taken, index in enumerate(self._new(piece)):
                 patients.add(piece.keys[index])
-                if len(patients) > self._stage.patients:  # thousands in memory would also hold all other partitions up
+                size += len(piece.values[index] or b"")
+                # More in memory would also hold all other partitions up.
+                if taken and (len(patients) > self._stage.patients or size > self._job.checkpoint_bytes):
                     end = piece.offsets[index]
                     break
                 self._take(piece, index, out, dead)

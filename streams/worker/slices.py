@@ -28,8 +28,8 @@ FETCH_WAIT_MS = 50
 """How long the broker holds a fetch open that finds nothing new: a partition whose records were just taken waits for it, as one fetch is
 under way at a time."""
 
-NOTHING_OPEN_S = 0.05
-"""How long a poll waits when no partition may be read."""
+HELD_S = 0.05
+"""How long a poll waits at most while a partition is held, which may be read again at any time; and when none may be read."""
 
 Headers = tuple[tuple[str, bytes | None], ...]
 
@@ -105,8 +105,10 @@ class SliceThread(driver.AIOKafkaConsumerThread):
     ) -> Any:
         wanted = {tp for tp in list(self._places) if tp not in self.held and (active_partitions is None or tp in active_partitions)}
         if not wanted:
-            await asyncio.sleep(NOTHING_OPEN_S)
+            await asyncio.sleep(HELD_S)
             return {}
+        if len(wanted) < len(self._places):
+            timeout = HELD_S
         try:
             polled = await super()._fetch_records(consumer, wanted, timeout, max_records)
         except NoOffsetForPartitionError:  # assigned, and not yet sought

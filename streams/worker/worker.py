@@ -15,7 +15,6 @@ import os
 import signal
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,7 @@ from streams.worker.local_state import LocalStateError, StateFolder
 from streams.worker.owner import Owner
 from streams.worker.partition_fold import FoldError
 from streams.worker.slices import SLICE_RECORDS, SliceConsumer, SliceTransport
+from streams.worker.threads import FoldThreads
 from streams.worker.wall_ticks import write_wall_ticks
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _run(settings: Settings, say: Callable[[str], None], stages: Sequence[Stage], *, accept_loss: bool) -> None:
     with (
-        ThreadPoolExecutor(1, "fold") as executor,
+        FoldThreads() as threads,
         tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder,
         contextlib.closing(StateFolder(settings.state_folder, say, settings.memory_mb * MEBIBYTE // 2)) as state_folder,
     ):
@@ -97,7 +97,7 @@ async def _run(settings: Settings, say: Callable[[str], None], stages: Sequence[
             settings.policy(settings.generation),
             settings.max_record,
             partitions,
-            executor,
+            threads,
             max_crashes=settings.max_crashes,
             accept_loss=accept_loss,
             topic_ids={name: topic.topic_id for name, topic in there.items()},

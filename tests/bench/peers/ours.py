@@ -49,5 +49,5 @@ class SmallJob:
 
 
 if __name__ == "__main__":
-    stage = Stage("small", sys.argv[1], ("rtm.metrics.v1",), SmallJob, patients=SLICE_RECORDS)  # a few bytes each
+    stage = Stage("small", sys.argv[1], ("rtm.metrics.v1",), SmallJob, patients=SLICE_RECORDS, kernels=True)  # a few bytes each
     run_worker(load_settings(), lambda line: print(line, flush=True), stages=(stage,))

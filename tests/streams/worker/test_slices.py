@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
 import faust
@@ -20,6 +19,7 @@ from streams.worker import owner as owners_rules
 from streams.worker.job import Job
 from streams.worker.owner import Owner, join
 from streams.worker.slices import Slice, SliceTransport
+from streams.worker.threads import FoldThreads
 from tests.streams.live_log import small_log
 
 EVENTS = "rtm.events.v1"
@@ -160,8 +160,8 @@ def test_an_owner_that_misses_a_slice_reads_it_again(fresh_topics, tmp_path, los
             key, value, headers = encode_kafka(fact)
             home = (await producer.send_and_wait(EVENTS, value, key=key, headers=headers)).partition
         await producer.stop()
-        with ThreadPoolExecutor(1) as executor:
-            job = Job(fresh_topics, "rtm", 1, Policy(), 1 << 20, {topic.name: 4 for topic in TOPICS}, executor)
+        with FoldThreads() as threads:
+            job = Job(fresh_topics, "rtm", 1, Policy(), 1 << 20, {topic.name: 4 for topic in TOPICS}, threads)
             async with consuming(fresh_topics, tmp_path, "hole", take) as consumer:
                 owner = Owner(job, PATIENT, home, consumer, lambda _: None, lambda _, error: failures.append(error))
                 owners.append(owner)
@@ -188,15 +188,15 @@ def test_a_stage_that_is_slow_has_its_partition_held_and_then_does_all_of_it(fre
         owners[0].take(piece)
 
     async def scenario():
-        with ThreadPoolExecutor(1) as executor:
-            job = Job(fresh_topics, "rtm", 1, Policy(), 1 << 20, {topic.name: 4 for topic in TOPICS}, executor)
+        with FoldThreads() as threads:
+            job = Job(fresh_topics, "rtm", 1, Policy(), 1 << 20, {topic.name: 4 for topic in TOPICS}, threads)
             async with consuming(fresh_topics, tmp_path, "slow", take) as consumer:
                 home = partition_of(encode_kafka(facts[0])[0], 4)
                 owner = Owner(job, PATIENT, home, consumer, lambda _: None, lambda _, error: failures.append(error))
                 owners.append(owner)
                 owner.start(asyncio.Semaphore(1))
                 await until(lambda: owner.ready)
-                executor.submit(slow.wait)
+                threads.of(PATIENT, home).submit(slow.wait)
                 producer = AIOKafkaProducer(bootstrap_servers=fresh_topics)
                 await producer.start()
                 for fact in facts:

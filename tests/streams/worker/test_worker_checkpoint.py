@@ -1,7 +1,6 @@
 """The checkpoint of one partition on a real Kafka: all or nothing, fenced, and never over a hole."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -16,14 +15,15 @@ from streams.kafka.placement import partition_of
 from streams.worker.checkpoint import Checkpoint
 from streams.worker.job import Job
 from streams.worker.slices import Slice
+from streams.worker.threads import FoldThreads
 from tests.streams.live_log import BEGIN, DAY, header, read_all, send, small_log
 
 HOME = partition_of(b"p000", 4)
 FACTS = [fact for fact in small_log(patients=1, days=2) if not fact.type.startswith("rtm.sensor")]
 
 
-def job(bootstrap: str, executor: ThreadPoolExecutor) -> Job:
-    return Job(bootstrap, "rtm", 1, Policy(tick_s=3600), 1 << 20, {topic.name: 4 for topic in TOPICS}, executor)
+def job(bootstrap: str, threads: FoldThreads) -> Job:
+    return Job(bootstrap, "rtm", 1, Policy(tick_s=3600), 1 << 20, {topic.name: 4 for topic in TOPICS}, threads)
 
 
 def piece(facts, begin: int, first: int | None = None) -> Slice:
@@ -44,12 +44,12 @@ def piece(facts, begin: int, first: int | None = None) -> Slice:
     )
 
 
-def with_owners(bootstrap, scenario, stage=PATIENT, number=1):
-    """Run a scenario with that many owners of one partition, which it starts itself."""
+def with_owners(bootstrap, scenario, stage=PATIENT, number=1, **settings):
+    """Run a scenario with that many owners of one partition, which it starts itself; `settings` are those of their job."""
 
     async def run():
-        with ThreadPoolExecutor(1) as executor:
-            owners = [Checkpoint(job(bootstrap, executor), stage, HOME) for _ in range(number)]
+        with FoldThreads() as threads:
+            owners = [Checkpoint(replace(job(bootstrap, threads), **settings), stage, HOME) for _ in range(number)]
             try:
                 return await scenario(*owners)
             finally:
@@ -171,7 +171,14 @@ def test_who_is_fenced_in_the_middle_of_a_transaction_is_told_so_by_whatever_it_
     with_owners(fresh_topics, scenario, number=2)
 
 
-def test_a_slice_of_too_many_patients_is_folded_in_parts(fresh_topics):
+CHECKINS = len(encode_kafka(make_fact("rtm.report.checkin.v1", "p000", "/test", "c0", BEGIN, {}, clinic="c1"))[1])
+
+
+@pytest.mark.parametrize(
+    ("patients", "checkpoint_bytes", "parts"),
+    [(2, 1 << 20, [3, 6, 7]), (256, 3 * CHECKINS, [3, 6, 7]), (256, 1, [1, 2, 3, 4, 5, 6, 7])],
+)
+def test_a_slice_of_too_many_patients_or_bytes_is_folded_in_parts(fresh_topics, patients, checkpoint_bytes, parts):
     here = [name for name in (f"p{number:03d}" for number in range(100)) if partition_of(name.encode(), 4) == HOME]
     facts = [
         make_fact("rtm.report.checkin.v1", here[patient], "/test", f"c{number}", BEGIN + number, {}, clinic="c1")
@@ -187,6 +194,6 @@ def test_a_slice_of_too_many_patients_is_folded_in_parts(fresh_topics):
             places.append(owner.next_offset)
         return owner.progress
 
-    progress = with_owners(fresh_topics, scenario, replace(PATIENT, patients=2))
+    progress = with_owners(fresh_topics, scenario, replace(PATIENT, patients=patients), checkpoint_bytes=checkpoint_bytes)
     assert (progress.read, progress.applied) == (len(facts), len(facts))
-    assert places == [3, 6, 7]
+    assert places == parts

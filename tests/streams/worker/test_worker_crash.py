@@ -1,7 +1,6 @@
 """A bug in a processor on a real Kafka: nothing is written, the record is named and its crashes counted; then it is set aside."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +9,7 @@ from processors.topology import PATIENT, Stage
 from schemas.codecs import encode_kafka, make_fact
 from streams.worker.checkpoint import Checkpoint
 from streams.worker.partition_fold import FoldError
+from streams.worker.threads import FoldThreads
 from tests.streams.live_log import BEGIN, DAY, embedded_tables, header, live_tables, read_all, send
 from tests.streams.worker.test_worker_checkpoint import FACTS, HOME, events_rows, job, piece
 
@@ -49,8 +49,8 @@ def owned(bootstrap, stage, scenario):
     """Run a scenario with an owner of the partition that has started; what it raises comes back in place of its result."""
 
     async def run():
-        with ThreadPoolExecutor(1) as executor:
-            owner = Checkpoint(job(bootstrap, executor), stage, HOME)
+        with FoldThreads() as threads:
+            owner = Checkpoint(job(bootstrap, threads), stage, HOME)
             try:
                 await owner.start()
                 return await scenario(owner)

@@ -1,7 +1,6 @@
 """A log that lost what is to be read next, or was made anew: told with the offsets that are gone, never jumped over in silence."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from schemas.topics import EVENTS
 from streams.kafka.topics import admin
 from streams.kafka.writing import topics_there
 from streams.worker.checkpoint import Checkpoint, LogError
+from streams.worker.threads import FoldThreads
 from tests.streams.live_log import send
 from tests.streams.worker.test_slices import consuming, numbers, until, write
 from tests.streams.worker.test_worker_checkpoint import FACTS, HOME, events_rows, job, piece
@@ -27,11 +27,11 @@ def with_job(bootstrap, scenario, **settings):
     """Run a scenario with a maker of owners of one partition."""
 
     async def run():
-        with ThreadPoolExecutor(1) as executor:
+        with FoldThreads() as threads:
             made = []
 
             async def start(**more):
-                made.append(Checkpoint(replace(job(bootstrap, executor), **settings, **more), PATIENT, HOME))
+                made.append(Checkpoint(replace(job(bootstrap, threads), **settings, **more), PATIENT, HOME))
                 await made[-1].start()
                 return made[-1]
 
