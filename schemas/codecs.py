@@ -2,12 +2,12 @@
 
 a line of JSON Lines       decode_line, encode_line          (`schemas.structured`)
 a record in Kafka          decode_kafka, encode_kafka        (`schemas.kafka`)
-a file, plain, gz or zst   read_lines, open_writer           (`schemas.jsonlines`)
+a file, plain, gz or zst   read_lines, open_writer/whole     (`schemas.jsonlines`)
 parts                      make_fact, derived_fact           (`schemas.envelope`)
 """
 
 from schemas.envelope import MAX_RECORD, derived_fact, make_fact
-from schemas.jsonlines import LineWriter, TruncatedFile, open_writer, read_lines
+from schemas.jsonlines import LineWriter, TruncatedFile, open_whole, open_writer, read_lines
 from schemas.kafka import decode_kafka, encode_kafka
 from schemas.structured import decode_envelope, decode_line, encode_line
 
@@ -22,6 +22,7 @@ __all__ = [
     "encode_kafka",
     "encode_line",
     "make_fact",
+    "open_whole",
     "open_writer",
     "read_lines",
 ]

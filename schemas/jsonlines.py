@@ -163,3 +163,24 @@ def open_writer(path: str | Path) -> Iterator[LineWriter]:
                 yield LineWriter(compressed)
         else:
             yield LineWriter(stream)
+
+
+@contextmanager
+def open_whole(path: str | Path, mode: int = 0o666) -> Iterator[LineWriter]:
+    """The same, to a file that takes its name when all is written, so that a part is never taken for the whole.
+
+    `mode` is that of a new file, less the umask. What is there and no plain file (a pipe, a device) is written to as it is.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        with open_writer(path) as writer:
+            yield writer
+        return
+    part = path.with_name(f".part-{path.name}")
+    try:
+        part.touch(mode)
+        with open_writer(part) as writer:
+            yield writer
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

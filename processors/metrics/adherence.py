@@ -70,7 +70,7 @@ class Totals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Upto:
-    """A course up to one day: its sums, and the last days on which something was done, and heard (-1: none)."""
+    """A course up to one day: its sums, and the last days on which something was done, and heard (where none: the day before all)."""
 
     totals: Totals
     done: int
@@ -81,7 +81,7 @@ class Course:
     """Running sums over the days `first` to `last` and the windows that end on them: a window is what two of them differ by."""
 
     def __init__(self, summaries: Summaries, first: int, last: int) -> None:
-        upto = Upto(Totals(), -1, -1)
+        upto = Upto(Totals(), first - REACH, first - REACH)
         self._upto = {first - REACH: upto}
         for day in range(first - REACH + 1, last + 1):
             if (summary := summaries(day)) is not None:

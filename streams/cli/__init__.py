@@ -6,6 +6,7 @@ Exit status: 0 done, 1 the work failed, 2 wrong use, 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -142,6 +143,13 @@ def _say(message: str) -> None:
     click.echo("rtm: " + " ".join(message.split()), err=True)
 
 
+def _told(error: OSError) -> str:
+    if error.errno == errno.ENOSPC and not error.filename:
+        return "no space left on the disk of its output, or of its temporary files (TMPDIR names their folder)"
+    said = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error.strerror or str(error)
+    return said or type(error).__name__
+
+
 def _status(error: BaseException) -> int:
     """The exit status of a failure, told in one line."""
     if isinstance(error, click.UsageError):
@@ -158,8 +166,7 @@ def _status(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(error, _known_failures()):
-        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename and error.strerror else str(error)
-        _say(said or type(error).__name__)
+        _say(_told(error) if isinstance(error, OSError) else str(error) or type(error).__name__)
         return 2 if type(error).__name__ == "SettingsError" else 1
     _say(f"{type(error).__name__}, which should not happen; RTM_DEBUG=1 shows where")
     return 1

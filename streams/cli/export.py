@@ -83,22 +83,12 @@ def _told(done: Exported) -> Iterator[str]:
 @contextmanager
 def _writer(output: Path | None) -> Iterator[LineWriter]:
     """Lines to standard output, or to a file of the user's own that takes its name when all is written."""
-    from schemas.codecs import LineWriter, open_writer  # noqa: PLC0415
+    from schemas.codecs import LineWriter, open_whole  # noqa: PLC0415
 
     if output is None:
         stream = click.get_binary_stream("stdout")
         yield LineWriter(stream)
         stream.flush()
         return
-    if output.exists() and not output.is_file():
-        with open_writer(output) as writer:
-            yield writer
-        return
-    part = output.with_name(f".part-{output.name}")
-    try:
-        part.touch(mode=0o600)
-        with open_writer(part) as writer:
-            yield writer
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
+    with open_whole(output, 0o600) as writer:
+        yield writer

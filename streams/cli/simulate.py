@@ -9,10 +9,12 @@ from pathlib import Path
 import click
 import orjson
 
-from schemas.instants import parse_day
+from schemas.instants import format_day, parse_day
 from streams.cli.warehouse_option import WrongUse
 
 DEFAULT_OUTPUT = "simulated.jsonl.zst"
+EARLIEST, LATEST = parse_day("1901-01-01"), parse_day("2261-12-31")
+"""Within what an instant can hold, with room for the procedure before and what comes late."""
 
 
 def _truth_beside(output: Path) -> Path:
@@ -58,6 +60,8 @@ def simulate(
         rates, first = parse_faults(faults), parse_day(first_date)
     except ValueError as error:
         raise WrongUse(f"--faults or --first-date: {error}") from None
+    if not EARLIEST <= first <= LATEST - days:
+        raise WrongUse(f"--first-date: the days must lie between {format_day(EARLIEST)} and {format_day(LATEST)}")
     to_stdout = str(output) == "-"
     if to_stdout and truth is None:
         raise WrongUse("--output -: name a file for the --truth too")

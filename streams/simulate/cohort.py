@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from schemas.codecs import LineWriter, open_writer
+from schemas.codecs import LineWriter, open_whole
 from schemas.instants import DAY_SECONDS, SECOND, format_day, format_instant
 from streams.progress import Progress, Silent
 from streams.replay.sorting import Sorter
@@ -145,5 +145,5 @@ def _write(
 
 
 def open_lines(path: Path | None, stream: Any) -> AbstractContextManager[LineWriter]:
-    """A writer to `path` by its suffix, or to `stream` where there is none."""
-    return nullcontext(LineWriter(stream)) if path is None else open_writer(path)
+    """A writer to `path` by its suffix, which appears when it is complete, or to `stream` where there is none."""
+    return nullcontext(LineWriter(stream)) if path is None else open_whole(path)

@@ -132,3 +132,12 @@ def test_a_start_that_was_corrected_takes_the_days_before_it_back_also_when_they
     made.fold(fact("report.checkin", "c", OLD + 420 * DAY))
     made.checkpoint()
     assert min(key[1] for key in content(made.out.rows)["adherence_daily"]) == "2026-12-01"
+
+
+def test_days_before_1970_are_days_like_others():
+    made = Run()
+    made.fold(enrolled("e1", parse_instant("1969-12-20T12:00:00Z"), "E1", "1969-12-20"))
+    made.fold(Tick(parse_instant("1970-01-05T12:00:00Z")))
+    made.checkpoint()
+    rows = content(made.out.rows)["adherence_window"]
+    assert [rows["P", "1969-12-31", size]["silent_days"] for size in (7, 30)] == [7, 12]

@@ -119,6 +119,14 @@ def test_what_a_setting_may_be_is_told_as_it_is_written(capsys, monkeypatch):
     )
 
 
+def test_a_full_disk_is_told_in_words():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*PROGRAM, "schema"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("rtm: no space left on the disk of its output")
+    assert_one_line(done.stderr)
+
+
 def test_a_broken_gzip_file_is_one_line_and_exit_1(tmp_path):
     status, _, err = call("replay", write(tmp_path / "a.jsonl.gz", b"no gzip"), "--warehouse", f"chdb://{tmp_path}/w")
     assert status == 1

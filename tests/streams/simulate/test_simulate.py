@@ -242,6 +242,22 @@ def test_the_command_writes_events_truth_and_a_summary(tmp_path):
     assert {line["what"] for line in told} >= {"cohort", "patient", "day"}
 
 
+def test_a_cohort_that_is_not_written_to_its_end_leaves_no_file(tmp_path, monkeypatch):
+    def stops(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("streams.simulate.cohort._write", stops)
+    CliRunner().invoke(command, ["--patients", "2", "--days", "3", "--output", str(tmp_path / "x.jsonl")])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("first", "days"), [("1900-12-31", 3), ("2261-12-30", 3), ("2262-04-01", 3650)])
+def test_days_that_no_instant_can_hold_are_wrong_use(first, days, tmp_path):
+    done = CliRunner().invoke(command, ["--first-date", first, "--days", str(days), "--output", str(tmp_path / "x.jsonl")])
+    assert done.exit_code == 2
+    assert "--first-date: the days must lie between 1901-01-01 and 2261-12-31" in done.output
+
+
 @pytest.mark.parametrize("faults", ["nope=0.1", "late", "late=2", "late=-1", "duplicates=x"])
 def test_a_wrong_fault_is_wrong_use_in_one_line(faults, tmp_path):
     done = CliRunner().invoke(command, ["--faults", faults, "--output", str(tmp_path / "x.jsonl")])
