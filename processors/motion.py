@@ -18,7 +18,8 @@ from processors.erasure import erasure_row
 from processors.motion_activity import SUMMARISED, summarise
 from processors.motion_course import advance, finish, recording, settle
 from processors.motion_facts import activity_facts, admission_row, chunk_of, rep_fact, session_fact
-from processors.motion_final import final_pass
+from processors.motion_final import Derivation, final_pass
+from processors.motion_heard import Hearing
 from processors.motion_session import Name, Session, Sessions
 from processors.motion_state import Chunk, Course, Repetition, Summary
 from processors.motion_timeline import Timeline
@@ -54,6 +55,7 @@ class MotionProcessor:
         self._store = store
         self._sessions = Sessions(store)
         self._timeline = Timeline(store)
+        self._hearing = Hearing(policy.final_pass_bytes)
         self._tick = policy.tick_s * SECOND
         self._silence = policy.session_silence_s * SECOND
         self._hold = policy.session_hold_s * SECOND
@@ -171,9 +173,14 @@ class MotionProcessor:
         self._finish(name, course, out)
 
     def _advance(self, name: Name, course: Course, seq: int, out: Output) -> None:
-        reps = advance(course, self._sessions.chunk(name, seq))
+        heard = self._hearing.of(name, course)
+        trace = None if heard is None else heard.trace
+        reps = advance(course, self._sessions.chunk(name, seq), trace)
         if course.ripe:
-            reps += settle(course, self._taken(name, course))
+            reps += settle(course, self._taken(name, course), trace)
+        if heard is not None:
+            heard.reps += reps
+            self._hearing.keep(name, course, heard)
         self._tell(name, course, reps, out)
 
     def _taken(self, name: Name, course: Course) -> list[Chunk]:
@@ -186,7 +193,9 @@ class MotionProcessor:
 
     def _finish(self, name: Name, course: Course, out: Output) -> None:
         """Tell what was still open, the session, and the final pass where it knows better."""
-        reps, summary = finish(course, lambda: self._taken(name, course))
+        heard = self._hearing.of(name, course)
+        self._hearing.forget(name)
+        reps, summary = finish(course, lambda: self._taken(name, course), None if heard is None else heard.trace)
         self._tell(name, course, reps, out)
         if not course.floats:
             self._summarise(name, course, summary, out)
@@ -194,7 +203,8 @@ class MotionProcessor:
         if course.sample_bytes > self._policy.final_pass_bytes:
             out.facts.append(session_fact(*name, course, _flagged(summary, ["no_final_pass"])))
             return
-        smoothness, doubts, better = final_pass(course, self._taken(name, course))
+        told = None if heard is None else Derivation(course, heard.reps + reps, summary, heard.trace)
+        smoothness, doubts, better = final_pass(course, self._taken(name, course), told)
         out.facts.append(session_fact(*name, course, replace(_flagged(summary, doubts), sparc=smoothness)))
         if better is not None:
             course.derivation = better.course.derivation
@@ -242,6 +252,7 @@ class MotionProcessor:
             if (session := self._sessions.get((subject, session_id))) is not None:
                 out.waiting -= len(session.waiting)
                 self._sessions.erase((subject, session_id))
+                self._hearing.forget((subject, session_id))
 
     def _schedule(self, name: Name, session: Session) -> None:
         due = self._due(session)

@@ -19,6 +19,7 @@ from processors.motion_activity import SUMMARISED
 from processors.motion_calibration import enough, find_joint
 from processors.motion_joint import angle_state, angles, given_joint
 from processors.motion_state import Chunk, Course, Repetition, Summary
+from processors.motion_timing import instants
 from processors.motion_trace import Trace
 from schemas.instants import LAST, SECOND
 
@@ -34,7 +35,6 @@ GREATEST_RATE_DEG_S = 2000.0
 
 NO_MARKS = np.zeros(0, np.uint8)
 NO_MARKS.flags.writeable = False
-NO_INSTANTS = np.zeros(0, np.int64)
 
 SENSED = frozenset({"quat2", "imu6x2"})
 """Kinds whose angles follow from a joint's sensors."""
@@ -130,16 +130,13 @@ def _fold(course: Course, chunk: Chunk, bits: int, trace: Trace | None) -> list[
     course.sample_bytes += len(chunk.samples)
     rows, grid = chunk.rows, course.grid
     first = grid.take(chunk.t0, rows)
+    run = grid.anchor, first, grid.period, rows
     samples = np.frombuffer(chunk.samples, "<f4").reshape(rows, -1)
-    instants = NO_INSTANTS
-    if trace is not None or course.kind in SENSED:
-        instants = (np.arange(first, first + rows) * grid.period).astype(np.int64)
-        instants += grid.anchor
     if trace is not None and trace.samples_only:
-        trace.add(instants, samples)
+        trace.add(run, samples)
         return []
     if course.enough is not None:
-        _watch(course, instants, samples)
+        _watch(course, instants(run), samples)
         return []
     marks = NO_MARKS
     signal = samples
@@ -148,10 +145,10 @@ def _fold(course: Course, chunk: Chunk, bits: int, trace: Trace | None) -> list[
             signal, marks = trace.replay(rows)
         else:
             state = course.angle_floats, course.angle_ints
-            signal, marks, state = angles(course.kind, course.sensors, state, instants, grid.period, samples)
+            signal, marks, state = angles(course.kind, course.sensors, state, instants(run), grid.period, samples)
             course.angle_floats, course.angle_ints = state
     if trace is not None and trace.angles is None:
-        trace.add(instants, samples, signal, marks)
+        trace.add(run, samples, signal, marks)
     if not course.floats:
         return []
     floats, ints = _state(course)
@@ -183,16 +180,15 @@ def recording(chunks: list[Chunk]) -> Trace:
     return trace
 
 
-def settle(course: Course, chunks: list[Chunk]) -> list[Repetition]:
+def settle(course: Course, chunks: list[Chunk], trace: Trace | None = None) -> list[Repetition]:
     """A course that only watched is ripe, or at its end: find the joint from what it saw, and begin again with its chunks."""
     seen = recording(chunks)
     taken = int(np.frombuffer(course.angle_ints, np.int64)[excitation.TAKEN])
-    instants, samples = seen.instants[:taken], seen.samples[:taken]
-    sensors = find_joint(course.kind, course.calibration, course.motion, instants, samples)
+    sensors = find_joint(course.kind, course.calibration, course.motion, seen.instants[:taken], seen.samples[:taken])
     again = Course(derivation=course.derivation, sensors=sensors, recorded=max((chunk.recorded for chunk in chunks), default=0))
     for name in Course.__struct_fields__:
         setattr(course, name, getattr(again, name))
-    return [rep for chunk in chunks for rep in advance(course, chunk)]
+    return [rep for chunk in chunks for rep in advance(course, chunk, trace)]
 
 
 def repetitions(course: Course, times: NDArray[np.int64], values: NDArray[np.float64]) -> list[Repetition]:
@@ -228,7 +224,7 @@ def finish(course: Course, held: Callable[[], list[Chunk]], trace: Trace | None 
     """The session ends: what was still open and counts, and the session itself. `held`: the chunks that it has taken."""
     closed = _start_grid(course, None, trace)
     if course.enough is not None:
-        closed = settle(course, held()) + _start_grid(course, None, trace)
+        closed = settle(course, held(), trace) + _start_grid(course, None, trace)
     if course.floats:
         gyro = course.kind == "gyr3"
         kernel = gyro_reps.gyro_finish if gyro else angle_reps.angle_finish

@@ -20,7 +20,7 @@ from processors.motion_course import advance, finish, repetitions, settle
 from processors.motion_joint import Joint, angle_state, angles, frozen
 from processors.motion_rhythm import rhythmic_reps
 from processors.motion_state import Chunk, Course, Repetition, Summary
-from processors.motion_trace import Trace
+from processors.motion_trace import Trace, samples_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,33 +45,33 @@ def derive(derivation: int, joint: Joint | None, chunks: list[Chunk], trace: Tra
     return Derivation(course, reps + closing, summary, trace)
 
 
-def final_pass(course: Course, chunks: list[Chunk]) -> tuple[float | None, list[str], Derivation | None]:
-    """Of a finished course: its `sparc`, the doubts that all of it raises, and the smoothed derivation where it knows better."""
-    online = derive(course.derivation, course.sensors, chunks, Trace())
+def final_pass(course: Course, chunks: list[Chunk], told: Derivation | None = None) -> tuple[float | None, list[str], Derivation | None]:
+    """Of a finished course: its `sparc`, the doubts that all of it raises, and the smoothed derivation where it knows better.
+
+    `told`: what it told, where that is at hand.
+    """
+    online = told or derive(course.derivation, course.sensors, chunks, Trace(signal_only=True))
     smoothness = session_sparc(online)
     joint = course.sensors
     if course.kind == "gyr3":
         return smoothness, [], _by_rhythm(online)
     if joint is None or not course.floats or not (course.kind == "imu6x2" or "self_calibrated" in joint.flags):
         return smoothness, [], None
-    trace = online.trace
-    instants, samples = trace.instants, frozen(trace.samples)
+    instants, samples = online.trace.instants, frozen(samples_of(course.kind, chunks))
     better = find_joint(course.kind, course.calibration, course.motion, instants, samples, joint)
     doubts = sorted(DOUBTS.intersection(better.flags))
     smooth, marks = smoothed_angles(course.kind, better, instants, samples)
     again = derive(course.derivation + 1, better, chunks, Trace(angles=frozen(smooth), marks=marks))
     if not online.reps and not again.reps:
         return smoothness, doubts, None
-    told = Trace()
-    told.add(instants, samples, smooth, marks)
     summary = msgspec.structs.replace(again.summary, flags=sorted([*again.summary.flags, "smoothed"]))
-    again = Derivation(again.course, again.reps, summary, told)
+    again = Derivation(again.course, again.reps, summary, online.trace.with_signal(smooth, marks))
     return smoothness, doubts, msgspec.structs.replace(again, summary=msgspec.structs.replace(summary, sparc=session_sparc(again)))
 
 
 def _by_rhythm(online: Derivation) -> Derivation | None:
     """The derivation whose repetitions the session's rhythm tells, where it tells another number of them."""
-    found = rhythmic_reps(online.trace.instants, online.trace.samples, online.reps)
+    found = rhythmic_reps(online.trace.instants, online.trace.signal, online.reps)
     if found is None or len(found[0]) == len(online.reps):
         return None
     course = msgspec.structs.replace(online.course, derivation=online.course.derivation + 1, reps=0, flags=list(online.course.flags))

@@ -6,9 +6,18 @@ the session was cut. Where the first instants tell another rate than the header,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
+import numpy as np
 
 from schemas.instants import LAST, SECOND
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Run = tuple[int, int, float, int]
+"""Samples on a grid: its anchor (ns), the number of the first on it, its period (ns), how many."""
 
 ASSUMED_PERIOD = SECOND / 50
 SHORTEST_PERIOD, LONGEST_PERIOD = 1e4, 1e9
@@ -28,6 +37,14 @@ def stated_period(rate_hz: float) -> float | None:
     """The period that a header says, ns; None where it says none."""
     period = SECOND / rate_hz if rate_hz > 0 else 0.0
     return period if SHORTEST_PERIOD <= period <= LONGEST_PERIOD else None
+
+
+def instants(run: Run) -> NDArray[np.int64]:
+    """When the samples of a run were taken, int64 (n,), ns."""
+    anchor, first, period, rows = run
+    found = (np.arange(first, first + rows) * period).astype(np.int64)
+    found += anchor
+    return found
 
 
 class Grid(msgspec.Struct, array_like=True, gc=False):

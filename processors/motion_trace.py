@@ -7,40 +7,70 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from processors.kernels.turns import SATURATED
+from processors.motion_timing import Run, instants
+from schemas.samples import CHANNELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from processors.motion_state import Chunk
+
+
+OBJECTS = 400
+"""About what Python takes for a chunk's run and its arrays, bytes."""
+
+
+def samples_of(kind: str, chunks: list[Chunk]) -> NDArray[np.float32]:
+    """The samples of the chunks of a kind, (n, its channels)."""
+    return np.frombuffer(b"".join(chunk.samples for chunk in chunks if chunk.kind == kind), "<f4").reshape(-1, CHANNELS[kind])
+
+
+def _shown(signal: NDArray[np.float32], marks: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """A signal, NaN where a sensor stood at its scale's end."""
+    return np.where((marks & SATURATED > 0)[:, None], np.nan, signal)
 
 
 class Trace:
     """What a course's samples were: `instants` int64 (n,), ns; `samples` float32 (n, channels); `signal` float32 (n, 1), deg, where told.
 
-    With `angles` (float32 (n, 1), deg) a course takes these instead of its own, from the first sample on.
+    With `angles` (float32 (n, 1), deg) a course takes these instead of its own, from the first sample on. With `signal_only` no samples
+    are held.
     """
 
     def __init__(
-        self, *, samples_only: bool = False, angles: NDArray[np.float32] | None = None, marks: NDArray[np.uint8] | None = None
+        self,
+        *,
+        samples_only: bool = False,
+        signal_only: bool = False,
+        angles: NDArray[np.float32] | None = None,
+        marks: NDArray[np.uint8] | None = None,
     ) -> None:
         self.samples_only = samples_only
         self.angles = angles
+        self.bytes = 0
+        self._signal_only = signal_only
         self._marks = marks
         self._next = 0
-        self._instants: list[NDArray[np.int64]] = []
+        self._runs: list[Run] = []
         self._samples: list[NDArray[np.float32]] = []
         self._signal: list[NDArray[np.float32]] = []
 
     def add(
         self,
-        instants: NDArray[np.int64],
+        run: Run,
         samples: NDArray[np.float32],
         signal: NDArray[np.float32] | None = None,
         marks: NDArray[np.uint8] | None = None,
     ) -> None:
         """Take the samples of a chunk, and the signal in which its repetitions are sought."""
-        self._instants.append(instants)
-        self._samples.append(samples)
+        self._runs.append(run)
+        self.bytes += OBJECTS
+        if not self._signal_only:
+            self._samples.append(samples)
+            self.bytes += samples.nbytes
         if signal is not None:
-            self._signal.append(np.where((marks & SATURATED > 0)[:, None], np.nan, signal) if marks is not None and len(marks) else signal)
+            self._signal.append(signal if marks is None or not len(marks) else _shown(signal, marks))
+            self.bytes += signal.nbytes
 
     def replay(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """The next `count` of the angles to take, and their marks."""
@@ -50,10 +80,17 @@ class Trace:
         self._next += count
         return self.angles[part], self._marks[part]
 
+    def with_signal(self, signal: NDArray[np.float32], marks: NDArray[np.uint8]) -> Trace:
+        """The same instants with another signal, without samples."""
+        other = Trace(signal_only=True)
+        other._runs = self._runs
+        other._signal = [_shown(signal, marks)]
+        return other
+
     @property
     def instants(self) -> NDArray[np.int64]:
         """Every sample's instant, ns."""
-        return np.concatenate(self._instants) if self._instants else np.zeros(0, np.int64)
+        return np.concatenate([instants(run) for run in self._runs]) if self._runs else np.zeros(0, np.int64)
 
     @property
     def samples(self) -> NDArray[np.float32]:
