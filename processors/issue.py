@@ -119,7 +119,8 @@ class Issue:
     def _days(self, days: set[int], *, everything: bool, care: bool) -> None:
         ledger = self.ledger
         oldest = self._oldest if ledger.timeline.episodes else None
-        windows, slopes, pains, doses, periods = set[int](), set[int](), set[int](), set[int](), set[int]()
+        last = ledger.today if ledger.timeline.episodes else 0
+        windows, slopes, pains, doses, periods, begun = set[int](), set[int](), set[int](), set[int](), set[int](), set[int]()
         scored = everything
         for day in sorted(days):
             if oldest is not None and day < oldest:
@@ -130,21 +131,23 @@ class Issue:
                 continue
             old, new = before or DaySummary(), after or DaySummary()
             if before is None or after is None or old.adherence != new.adherence or everything:
-                windows.update(range(day, day + adherence.REACH))
+                windows.update(range(day, min(day + adherence.REACH, last + 1)))
             if old.attained != new.attained or everything:
-                slopes.update(range(day, day + rom.REACH))
+                slopes.update(range(day, min(day + rom.REACH, last + 1)))
             if old.pains != new.pains or everything:
                 pains.update(self._pain_days(day))
             if ((old.doses or new.doses) and (old.doses != new.doses or old.adherence.over != new.adherence.over)) or everything:
-                doses.update(range(day, day + medication.WINDOW))
+                doses.update(range(day, min(day + medication.WINDOW, last + 1)))
             if before is None or old.datum != new.datum or old.adherence.heard != new.adherence.heard or everything:
                 periods.add(day)
+            if before is None or after is None:
+                begun.add(day)
             scored |= old.scores != new.scores
             if episode is not None and (everything or old.heard_at != new.heard_at):
                 self._note_heard(episode, old.heard_at, new.heard_at)
         first_touched = min(days, default=0)
         if windows and ledger.timeline.episodes:
-            course = adherence.Course(self._summary, min(windows), min(max(windows), ledger.today))
+            course = adherence.Course(self._summary, min(windows), max(windows))
             self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(course, day, episode.first), first_touched)
         self._later("medication_window", doses, lambda day, episode: medication.rows(self._summary, day, episode.first), first_touched)
         self._later("pain_daily", pains, lambda day, episode: pain.rows(self._summary, day, episode.first), first_touched)
@@ -153,7 +156,7 @@ class Issue:
         if everything:
             self._recount_heard()
             self._heard_changed = True
-        self._whole(periods, everything=everything, care=care, scored=scored)
+        self._whole(periods, begun, everything=everything, care=care, scored=scored)
 
     def _pain_days(self, day: int) -> Iterable[int]:
         yield from range(day, day + pain.REACH + 1)
@@ -254,7 +257,7 @@ class Issue:
 
     # -- rows of more than a day --------------------------------------------------------------------------------------------------
 
-    def _whole(self, periods: set[int], *, everything: bool, care: bool, scored: bool) -> None:
+    def _whole(self, periods: set[int], begun: set[int], *, everything: bool, care: bool, scored: bool) -> None:
         head, timeline = self.ledger.head, self.ledger.timeline
         if not timeline.episodes:
             for table in list(head.issued):
@@ -269,7 +272,7 @@ class Issue:
         if scored:
             self._table("outcomes", self._outcome_rows())
         if everything or care or periods:
-            self._billing(periods, everything=everything, care=care)
+            self._billing(periods, begun, everything=everything, care=care)
 
     def _table(self, table: str, rows: Rows, scope: set[str] | None = None) -> None:
         """Issue the rows of a table that are kept by patient; with `scope` only those keys are meant, the others stay."""
@@ -292,7 +295,7 @@ class Issue:
                 rows[key] = {**values, "clinic_id": episode.enrolled.clinic_id}
         return rows
 
-    def _billing(self, days: set[int], *, everything: bool, care: bool) -> None:
+    def _billing(self, days: set[int], begun: set[int], *, everything: bool, care: bool) -> None:
         ledger, today = self.ledger, self.ledger.today
         done = list(ledger.care())
         rows: Rows = {}
@@ -310,7 +313,8 @@ class Issue:
             set(rows) if not everything else {k for k in ledger.head.issued.get("billing_periods", {}) if self._open(orjson.loads(k)[1])}
         )
         self._table("billing_periods", rows, scope)
-        self._months(days, done, everything=everything or care)
+        if everything or care or begun:
+            self._months(begun, done, everything=everything or care)
 
     def _open(self, period_start: str) -> bool:
         return parse_day(period_start) + billing.PERIOD > self._oldest

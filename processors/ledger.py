@@ -294,9 +294,9 @@ class Ledger(Archive):
                 shelf.edit(week)
 
     def _turned(self, day: int) -> bool:
-        """Whether the time alone changes a day: it has begun, or it is over."""
+        """Whether the time alone changes a day of an episode: it has begun, or it is over."""
         summary, episode = self.summary(day), self.timeline.episode_of(day)
-        return summary is None or episode is None or summary.adherence.over != (self.head.now >= episode.over_at(day))
+        return episode is not None and (summary is None or summary.adherence.over != (self.head.now >= episode.over_at(day)))
 
     def _coming(self, now: int) -> list[Dated]:
         """The facts of days that begin by `now`: until then they were not there."""
