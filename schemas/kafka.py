@@ -17,10 +17,12 @@ from schemas.envelope import MAX_DEPTH, MAX_RECORD, QUICK, brackets, fact_of, on
 from schemas.events import CHUNK, TICK
 from schemas.facts import Fact
 from schemas.instants import format_instant, parse_instant
+from schemas.quick_chunk import quick_chunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from schemas.events import Data
     from schemas.quick import QuickWay
 
 JSON = b"application/json"
@@ -112,24 +114,34 @@ def _quickly(value: bytes, headers: Sequence[tuple[str, bytes | None]]) -> Fact 
     """The fact of a record as `encode_kafka` writes it, of a type that has a quick way; None where a closer look is needed."""
     said: dict[str, Any] = dict(headers)
     kind, way = _QUICK_WAYS.get(said.get("ce_type"), ("", None))
-    if way is None or said.get("content-type") != JSON or said.get("ce_specversion") != b"1.0":
+    content_type = MESSAGEPACK if kind == CHUNK else None if way is None else JSON
+    if content_type is None or said.get("content-type") != content_type or said.get("ce_specversion") != b"1.0":
         return None
     recordedtime, clinicid, derived = said.get("ce_recordedtime"), said.get("ce_clinicid"), said.get(DERIVED_HEADER)
     if len(headers) != _NEEDED + (recordedtime is not None) + (clinicid is not None) + (derived is not None):
         return None  # one stands twice, or isn't known here, or is missing
     try:
-        payload = orjson.loads(value)
+        found = _quick_data(way, value)
         source, name, subject = said["ce_source"].decode(), said["ce_id"].decode(), said["ce_subject"].decode()
         time = parse_instant(said["ce_time"].decode())
         recorded = time if recordedtime is None else parse_instant(recordedtime.decode())
         clinic = None if clinicid is None else clinicid.decode()
-    except (ValueError, KeyError, AttributeError):  # AttributeError: a header without a value
+    except (ValueError, KeyError, AttributeError, RecursionError):  # AttributeError: a header without a value
         return None
-    if not (source and name and subject) or (data := way.check(payload)) is None:
+    if found is None or not (source and name and subject):
         return None
-    if not payload.keys() <= way.names and brackets(value) > MAX_DEPTH:
+    return Fact(kind, source, name, subject, time, recorded, *found, clinic, only_clinic(clinic), derived == b"1")
+
+
+def _quick_data(way: QuickWay | None, value: bytes) -> tuple[Data, dict[str, Any]] | None:
+    """The data and the payload of a record, of a chunk where there is no `way`; None, or ValueError, where a closer look is needed."""
+    if way is None:
+        return quick_chunk(_decode_messagepack(value))
+    payload = orjson.loads(value)
+    data = way.check(payload)
+    if data is None or (not payload.keys() <= way.names and brackets(value) > MAX_DEPTH):
         return None
-    return Fact(kind, source, name, subject, time, recorded, data, payload, clinic, only_clinic(clinic), derived == b"1")
+    return data, payload
 
 
 def _json_value(value: Any) -> Any:

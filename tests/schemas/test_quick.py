@@ -1,5 +1,8 @@
 """The quick way of validation says what the models say, or nothing."""
 
+import math
+
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
@@ -7,10 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import schemas.kafka
-from schemas.codecs import decode_kafka, decode_line
-from schemas.envelope import _VALIDATORS, QUICK, _quick_fact
-from schemas.events import EVENT_MODELS
+from schemas.codecs import decode_kafka, decode_line, encode_kafka
+from schemas.envelope import _VALIDATORS, QUICK, SAMPLE_FIELDS, _quick_fact
+from schemas.events import CHUNK, EVENT_MODELS
 from schemas.facts import Unusable
+from schemas.samples import CHANNELS
 from tests.schemas.strategies import EXAMPLES, events
 
 TYPES = tuple(name for name in EVENT_MODELS if QUICK[name] is not None)
@@ -106,6 +110,42 @@ def test_a_record_read_quickly_is_read_as_by_a_closer_look(record):
         patched.setattr(schemas.kafka, "_quickly", lambda _value, _headers: None)
         patched.setattr(schemas.envelope, "QUICK", dict.fromkeys(EVENT_MODELS))
         assert outcome(*record) == read
+
+
+CHUNK_HEADERS = (("content-type", b"application/msgpack"), *in_headers(EXAMPLES[CHUNK])[1:])
+CHUNK_DATA = {name: value for name, value in EXAMPLES[CHUNK]["data"].items() if name not in SAMPLE_FIELDS}
+VECTORS = st.sampled_from([[0, 1, 0], [0.0, 1.05, 0.0], [0, 2, 0], [0, 1], [0, 1, None], [0, 1, math.nan], [0, True, 0], "x", None])
+CALIBRATIONS = st.dictionaries(
+    st.sampled_from(["axis_proximal", "axis_distal", "lever_proximal_m", "zero_deg", "x", ""]), VECTORS | ODD | st.floats(), max_size=3
+)
+
+
+@st.composite
+def odd_chunks(draw):
+    """The value of a chunk's record, with odd values, fields left out, fields that nobody knows."""
+    kind = draw(st.sampled_from(sorted(CHANNELS)))
+    rows = draw(st.integers(0, 3))
+    data = CHUNK_DATA | {"kind": kind, "samples": bytes(4 * CHANNELS[kind] * rows), "n": rows, "calibration": draw(CALIBRATIONS)}
+    for name in draw(st.lists(st.sampled_from([*data, "samples_b64", "x"]), max_size=3)):
+        if draw(st.booleans()):
+            data[name] = draw(ODD | st.floats() | st.sampled_from([b"", bytes(12), bytes(13), "AAAA", 2.0, kind]))
+        else:
+            data.pop(name, None)
+    return msgspec.msgpack.encode(data)
+
+
+@given(odd_chunks())
+def test_a_chunk_read_quickly_is_read_as_by_a_closer_look(value):
+    read = outcome(value, CHUNK_HEADERS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(schemas.kafka, "_quickly", lambda _value, _headers: None)
+        assert outcome(value, CHUNK_HEADERS) == read
+
+
+def test_a_chunk_is_read_quickly():
+    fact = decode_line(orjson.dumps(EXAMPLES[CHUNK]))
+    _, value, headers = encode_kafka(fact)
+    assert schemas.kafka._quickly(value, headers) == fact
 
 
 @pytest.mark.parametrize("name", TYPES)
