@@ -110,6 +110,17 @@ def _predict(floats: np.ndarray, rate: float, dt: float) -> None:
 @njit(cache=True, inline="always")
 def _usable(floats: np.ndarray, ints: np.ndarray, samples: np.ndarray, i: int, geometry: np.ndarray, now: np.ndarray) -> int:
     """Row `i` in SI to `now`; 0, or the mark for which it is skipped."""
+    inside = True  # of every scale, as most rows are: looked at without branches
+    for s in range(2):
+        for k in range(3):
+            acc, gyro = float(samples[i, 6 * s + k]) * geometry[ACC_SCALE], float(samples[i, 6 * s + 3 + k]) * geometry[GYRO_SCALE]
+            now[6 * s + k], now[6 * s + 3 + k] = acc - geometry[ACC_BIAS + 3 * s + k], gyro
+            inside &= (abs(acc) <= FULL_ACC) & (abs(gyro) <= FULL_GYRO)
+    if inside:
+        for c in range(12):
+            ints[SAME + c] = 0
+            floats[RAW + c] = float(samples[i, c])
+        return 0
     mark = 0
     for c in range(12):
         raw = float(samples[i, c])
