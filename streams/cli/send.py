@@ -29,8 +29,9 @@ def send(files: tuple[Path, ...], journal: Path | None, as_of: int | None, *, ag
     """Send FILES of events to Kafka (RTM_KAFKA), in the order of their recorded times.
 
     FILES are JSON Lines of CloudEvents, plain, .gz or .zst, in any order and of any size. What can't be turned into a record goes to
-    rtm.dead-letters.v1 with file and line; the summary counts it by reason. Killed and started again it goes on where it was. With
-    RTM_CLOCK=log it writes the ticks, and waits until a worker has passed each on.
+    rtm.dead-letters.v1 with file and line; the summary counts it by reason. Killed and started again it goes on where it was;
+    what was recorded later than the machine's clock has it is left out until then. With RTM_CLOCK=log it writes the ticks, and waits until
+    a worker has passed each on.
 
     \b
     Examples:

@@ -25,11 +25,13 @@ class Sent(msgspec.Struct, omit_defaults=True):
     """How far a send is. Counts are of all lines before `entries`, over all runs of this send.
 
     `what` tells which files go where, `until` the instant (ns) after whose recorded times nothing is sent, `as_of` the last tick where it
-    was asked for; `tick` is the last that came out, `newest` the newest recorded time of a valid record.
+    was asked for; `tick` is the last that came out, `newest` the newest recorded time of a valid record. `since`: what was recorded up to
+    it was done with in a former run that ended; this one sends what was left out then.
     """
 
     what: str
     until: int
+    since: int | None = None
     as_of: int | None = None
     entries: int = 0
     tick: int | None = None

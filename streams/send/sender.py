@@ -4,7 +4,8 @@
                                            ├▶ every other fact  ─▶ rtm.events.v1
                                            └▶ what is no record ─▶ rtm.dead-letters.v1
 
-What is recorded after the as-of is left out, by the same rule as in a replay. With `RTM_CLOCK=log` the ticks are written here
+What is recorded after the as-of is left out, by the same rule as in a replay; what the machine's clock had not reached, until a later run.
+With `RTM_CLOCK=log` the ticks are written here
 (`streams.send.tick_gate`). The journal (`streams.send.journal`) says what is acknowledged; what was sent behind its last entry is sent
 again after a kill: the same records once more, which whoever reads them knows as duplicates.
 """
@@ -68,8 +69,10 @@ def send(
     what = what_is_sent(paths, [topic.topic_id for topic in topics.values()])
     with Journal(journal or HOME / f"send-{what}.json") as kept, ExitStack() as stack:
         sent = None if again else kept.read()
-        sent = sent or Sent(what, time.time_ns() if machine_clock is None else machine_clock, as_of)
+        clock = time.time_ns() if machine_clock is None else machine_clock
+        sent = sent or Sent(what, clock, as_of=as_of)
         _same_send(sent, what, as_of, kept.path)
+        _take_up_what_was_left_out(sent, clock, settings.tick_s)
         summary = SendSummary([str(path) for path in paths], sent, began_at=sent.entries)
         if sent.finished:
             summary.already, summary.lines, summary.as_of = True, sent.entries, sent.tick if sent.ticks else None
@@ -107,6 +110,13 @@ def _same_send(sent: Sent, what: str, as_of: int | None, path: Path) -> None:
         raise JournalError(f"{path}: this send was begun with another --as-of: give the same, or use --again")
 
 
+def _take_up_what_was_left_out(sent: Sent, clock: int, tick_s: int) -> None:
+    """Begin a send that ended anew behind its default as-of, once the machine's clock has gone on."""
+    if sent.finished and sent.left_out and sent.as_of is None and clock > sent.until:
+        sent.since = sent.until if sent.newest is None else grid_after(sent.newest, tick_s)
+        sent.until, sent.entries, sent.left_out, sent.finished = clock, 0, 0, False
+
+
 class _Run:
     """One send under way, entry by entry."""
 
@@ -133,6 +143,8 @@ class _Run:
 
     def read(self, number: int, entry: Entry) -> None:
         """Take the next line, of that number in the order of sending."""
+        if self._sent.since is not None and not (entry[4] and entry[0] > self._sent.since):
+            return
         if entry[4] and entry[0] > self._until:
             self._sent.left_out += 1
         else:

@@ -74,7 +74,8 @@ class SendSummary:
         if self.began_at and not self.already:
             lines.append(f"  went on at     line {self.began_at + 1:,} in the order of sending")
         lines += [f"  {EVENTS.name}  {sent.events:,}", f"  {SENSOR.name}  {sent.chunks:,}"]
-        lines.append(f"  left out       {sent.left_out:,}" + (" (recorded after the as-of)" if sent.left_out else ""))
+        later = "" if sent.as_of is not None else ": run this again once it has come"
+        lines.append(f"  left out       {sent.left_out:,}" + (f" (recorded after the as-of{later})" if sent.left_out else ""))
         if sent.ticks or sent.ticks_ignored:
             until = "" if self.as_of is None else f", the last {format_instant(self.as_of)}"
             lines.append(
