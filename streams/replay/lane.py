@@ -17,6 +17,7 @@ from processors.processor import Tick
 from schemas.codecs import decode_line
 from schemas.events import CHUNK, TICK
 from schemas.facts import Reason, Unusable
+from streams.collecting import settle
 from streams.deadletters import Origin, place_admission, samples_row
 from streams.replay.disk_store import DiskStore
 from streams.replay.folding import Folding
@@ -140,6 +141,7 @@ class Lane:
             self._fold(line, fact, made)
             if count % HAND_OVER == 0:
                 self._add(self._folding.made(), made)
+                settle()
         while tick is not None:
             self._folding.fold(tick[0], Tick(tick[1]))
             tick = next(waiting, None)
