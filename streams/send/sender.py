@@ -113,7 +113,7 @@ def _same_send(sent: Sent, what: str, as_of: int | None, path: Path) -> None:
 def _take_up_what_was_left_out(sent: Sent, clock: int, tick_s: int) -> None:
     """Begin a send that ended anew behind its default as-of, once the machine's clock has gone on."""
     if sent.finished and sent.left_out and sent.as_of is None and clock > sent.until:
-        sent.since = sent.until if sent.newest is None else grid_after(sent.newest, tick_s)
+        sent.since = sent.until if sent.newest is None else min(sent.until, grid_after(sent.newest, tick_s))
         sent.until, sent.entries, sent.left_out, sent.finished = clock, 0, 0, False
 
 

@@ -93,23 +93,23 @@ def test_what_the_machines_clock_had_not_reached_is_sent_by_a_later_run_and_noth
     settings = settings.model_copy(update={"clock": clock})
     broken, late_and_broken = b'{"id": ', b'{"type": 7, "id": "x", "time": "2026-03-01T00:02:30Z"}'
     later, illegible = [pain(2, START + 3 * MINUTE), pain(3, START + 60 * MINUTE)], b"{}"
-    file = write_file(
-        tmp_path / "a.jsonl", [pain(0, START), broken, pain(1, START + MINUTE), late_and_broken, later[0], illegible, later[1]]
-    )
+    before, soon = pain(1, START + MINUTE + 1), pain(4, START + MINUTE + 2)
+    file = write_file(tmp_path / "a.jsonl", [pain(0, START), broken, before, soon, late_and_broken, later[0], illegible, later[1]])
 
     def sent(machine_clock):
         with ticks_passed_on(settings.kafka) if clock == "log" else nullcontext():
             summary = send([file], settings, journal=tmp_path / "journal", machine_clock=machine_clock)
         return summary.sent.events, summary.sent.left_out, sum(summary.sent.dead.values()), summary.already
 
-    assert sent(START + 2 * MINUTE) == (2, 3, 2, False)
-    assert sent(START + 2 * MINUTE) == (2, 3, 2, True)
-    assert sent(START + 2 * MINUTE + 1) == (2, 3, 2, False)
-    assert sent(START + 4 * MINUTE) == (3, 1, 3, False)
-    assert sent(START + 60 * MINUTE) == (4, 0, 3, False)
-    assert sent(AFTER) == (4, 0, 3, True)
+    assert sent(START + MINUTE + 1) == (2, 4, 2, False)
+    assert sent(START + MINUTE + 1) == (2, 4, 2, True)
+    assert sent(START + 2 * MINUTE) == (3, 3, 2, False)
+    assert sent(START + 2 * MINUTE + 1) == (3, 3, 2, False)
+    assert sent(START + 4 * MINUTE) == (4, 1, 3, False)
+    assert sent(START + 60 * MINUTE) == (5, 0, 3, False)
+    assert sent(AFTER) == (5, 0, 3, True)
     lying = [fact.id for batch in sent_facts(settings.kafka, EVENTS).values() for fact in batch]
-    assert sorted(lying) == sorted(pain(number, START).id for number in range(4))
+    assert sorted(lying) == sorted(pain(number, START).id for number in range(5))
 
 
 def encode_line_with(fact, **data):
