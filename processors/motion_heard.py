@@ -46,11 +46,13 @@ class Hearing:
 
     def keep(self, name: Name, course: Course, heard: Heard) -> None:
         """Keep what was heard up to where a derivation stands."""
-        self.forget(name)
-        if course.counts and course.sample_bytes <= self._longest:
-            heard.next_seq, heard.kept = course.next_seq, heard.trace.bytes
-            self._heard[name] = heard
-            self._bytes += heard.kept
+        if not course.counts or course.sample_bytes > self._longest:
+            self.forget(name)
+            return
+        self._heard[name] = heard
+        self._heard.move_to_end(name)
+        self._bytes += heard.trace.bytes - heard.kept
+        heard.next_seq, heard.kept = course.next_seq, heard.trace.bytes
         while self._bytes > MOST_BYTES:
             self.forget(next(iter(self._heard)))
 

@@ -25,11 +25,6 @@ def samples_of(kind: str, chunks: list[Chunk]) -> NDArray[np.float32]:
     return np.frombuffer(b"".join(chunk.samples for chunk in chunks if chunk.kind == kind), "<f4").reshape(-1, CHANNELS[kind])
 
 
-def _shown(signal: NDArray[np.float32], marks: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """A signal, NaN where a sensor stood at its scale's end."""
-    return np.where((marks & SATURATED > 0)[:, None], np.nan, signal)
-
-
 class Trace:
     """What a course's samples were: `instants` int64 (n,), ns; `samples` float32 (n, channels); `signal` float32 (n, 1), deg, where told.
 
@@ -54,6 +49,7 @@ class Trace:
         self._runs: list[Run] = []
         self._samples: list[NDArray[np.float32]] = []
         self._signal: list[NDArray[np.float32]] = []
+        self._told: list[NDArray[np.uint8]] = []
 
     def add(
         self,
@@ -69,8 +65,11 @@ class Trace:
             self._samples.append(samples)
             self.bytes += samples.nbytes
         if signal is not None:
-            self._signal.append(signal if marks is None or not len(marks) else _shown(signal, marks))
+            self._signal.append(signal)
             self.bytes += signal.nbytes
+            if marks is not None and len(marks):
+                self._told.append(marks)
+                self.bytes += marks.nbytes
 
     def replay(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """The next `count` of the angles to take, and their marks."""
@@ -84,7 +83,7 @@ class Trace:
         """The same instants with another signal, without samples."""
         other = Trace(signal_only=True)
         other._runs = self._runs
-        other._signal = [_shown(signal, marks)]
+        other._signal, other._told = [signal], [marks]
         return other
 
     @property
@@ -99,5 +98,8 @@ class Trace:
 
     @property
     def signal(self) -> NDArray[np.float32]:
-        """The signal in which repetitions are sought: an angle in deg, or the angular rates."""
-        return np.concatenate(self._signal) if self._signal else np.zeros((0, 1), np.float32)
+        """The signal in which repetitions are sought: an angle, deg, NaN where a sensor stood at its scale's end; or the rates."""
+        if not self._signal:
+            return np.zeros((0, 1), np.float32)
+        whole = np.concatenate(self._signal)
+        return np.where((np.concatenate(self._told) & SATURATED > 0)[:, None], np.nan, whole) if self._told else whole

@@ -35,7 +35,12 @@ def _turns(size: int) -> NDArray[np.complex128]:
     return turns
 
 
-_kept = lru_cache(16)(_turns)
+_few = lru_cache(16)(_turns)
+
+
+def _kept(size: int) -> NDArray[np.complex128]:
+    """As `_turns`, found once where they are not too many to be kept."""
+    return _few(size) if size <= KEPT else _turns(size)
 
 
 @njit(cache=True, nogil=True)
@@ -114,7 +119,7 @@ def angle_sparcs(
     rooms = np.array([_room(count) for count in (ends - firsts).tolist()], np.int64)
     for size in sorted({room for room in rooms.tolist() if room <= LARGEST}):
         alike, most = np.flatnonzero(rooms == size), max(1, AT_ONCE // size)
-        turns = _kept(size) if size <= KEPT else _turns(size)
+        turns = _kept(size)
         parts, hz = np.zeros((most, PARTS, size), np.complex128), np.empty(most)
         spectra = np.empty_like(parts)
         for begin in range(0, len(alike), most):
@@ -134,5 +139,5 @@ def sparc(speed: NDArray[np.float64], hz: float) -> float:
     if not 4 <= len(speed) <= LARGEST or not hz > 0.0:
         return float("nan")
     parts = np.zeros((1, PARTS, _room(len(speed))), np.complex128)
-    parts[0, :, : len(speed)] = speed * _turns(parts.shape[2])[:, : len(speed)]
+    parts[0, :, : len(speed)] = speed * _kept(parts.shape[2])[:, : len(speed)]
     return float(_lengths(np.fft.fft(parts), np.array([hz]))[0])
