@@ -10,6 +10,7 @@ import orjson
 
 from schemas.instants import parse_day, parse_instant
 from streams.cli.warehouse_option import WrongUse, warehouse_option
+from streams.terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +106,7 @@ def explain(patient: str, date: str, table: str | None, warehouse: str, *, as_js
         click.echo(orjson.dumps(asdict(found)).decode())
         return
     for line in text_of(found, table):
-        click.echo(line)
+        click.echo(one_line(line))
 
 
 def text_of(found: Explanation, table: str | None = None) -> Iterator[str]:

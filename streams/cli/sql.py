@@ -13,6 +13,7 @@ import orjson
 from rich.cells import cell_len, set_cell_size
 
 from streams.cli.warehouse_option import WrongUse, warehouse_option
+from streams.terminal import one_line
 from streams.warehouse.connection import Result, WarehouseError, open_warehouse
 from streams.warehouse.migrations import split_statements
 
@@ -25,7 +26,6 @@ _WRITES = re.compile(r"\b(INSERT\s+INTO|INTO\s+OUTFILE)\b", re.IGNORECASE)
 TABLE_LIMIT = 1000
 WIDEST = 80
 _NUMBERS = ("Int", "UInt", "Float", "Decimal", "BFloat")
-_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]} | {9: "\\t", 10: "\\n", 13: "\\r"}
 
 
 @click.command()
@@ -113,7 +113,7 @@ def table_lines(result: Result, rows: list[tuple[Any, ...]], *, widest: int | No
     Cells wider than `widest` terminal cells are cut and end in `…`; None cuts nothing.
     """
     right = [kind.removeprefix("LowCardinality(").removeprefix("Nullable(").startswith(_NUMBERS) for kind in result.types]
-    cells = [[_cut(_text(value).translate(_CONTROL), widest) for value in row] for row in rows]
+    cells = [[_cut(one_line(_text(value)), widest) for value in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(result.columns, *cells, strict=True)]
 
     def aligned(row: Iterable[str]) -> str:

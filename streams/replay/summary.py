@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from schemas.instants import format_instant
+from streams.terminal import one_line
 
 if TYPE_CHECKING:
     from streams.replay.lane import Made, Told
@@ -115,5 +116,5 @@ class Summary:
         lines.append("  rows written   " + (", ".join(f"{table} {count:,}" for table, count in sorted(self.rows.items())) or "none"))
         for transition in sorted({name for name, _ in self.transitions}):
             for rule, number in self.alerts(transition).items():
-                lines.append(f"  alerts {transition:<8}{number:>4,}  {rule}, such as: {self.examples[rule].reason}")
+                lines.append(f"  alerts {transition:<8}{number:>4,}  {rule}, such as: {one_line(self.examples[rule].reason)}")
         return "\n".join(lines)

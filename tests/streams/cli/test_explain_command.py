@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from processors.explain import EXPLAINED
 from processors.policy import Policy
-from schemas.codecs import open_writer
-from schemas.instants import format_instant, parse_day
+from schemas.codecs import encode_line, make_fact, open_writer
+from schemas.instants import format_instant, parse_day, parse_instant
 from schemas.rows import TABLES
 from streams.cli.explain import explain
 from streams.replay.files import replay
@@ -67,6 +67,25 @@ def test_one_table_is_told_as_text_with_facts_plan_and_rule(run):
     assert any("motion.session  /rtm/motion#sim-00005/" in line for line in lines)
     assert {line.split(":")[0] for line in lines if line and not line.startswith(" ")} >= {"adherence_daily"}
     assert not any(line.startswith("sessions:") for line in lines)
+
+
+def test_free_text_keeps_to_its_line_and_moves_no_cursor(tmp_path, monkeypatch):
+    text = "a\x1b[2J\nb"
+    start = parse_instant("2026-03-02T10:00:00Z")
+    enrolled = {"episode_id": text, "timezone": "UTC", "monitoring_start": "2026-03-02", "therapeutic_area": "respiratory"}
+    facts = [
+        make_fact("rtm.patient.enrolled.v1", "p", text, "e", start, enrolled | {"clinic_id": text, "therapist_id": "t"}),
+        make_fact("rtm.report.pain.v1", "p", text, text, start, {"nrs": 3}),
+    ]
+    with open_writer(tmp_path / "a.jsonl") as events:
+        for fact in facts:
+            events.write(encode_line(fact))
+    monkeypatch.setenv("RTM_WAREHOUSE", f"chdb://{tmp_path}/warehouse")
+    with open_warehouse(f"chdb://{tmp_path}/warehouse") as warehouse:
+        replay([tmp_path / "a.jsonl"], warehouse, policy=Policy())
+    told = CliRunner().invoke(explain, ["p", "2026-03-02", "pain_daily"], color=True).stdout
+    assert "report.pain  a\\x1b[2J\\nb#a\\x1b[2J\\nb" in told
+    assert "\x1b" not in told
 
 
 @pytest.mark.parametrize(
