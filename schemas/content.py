@@ -47,7 +47,10 @@ def content_digest(fact: Fact) -> bytes:
 
 def _chunk_digest(fact: Fact, samples: Any) -> bytes:
     """The digest that was begun with a chunk's samples, with the rest of its content."""
-    rest = _canonical_json({name: value for name, value in fact.payload.items() if name not in _CHUNK_KEY})
+    said = {name: value for name, value in fact.payload.items() if name not in _CHUNK_KEY}
+    if "rate_hz" in said:  # mostly a whole number, and mostly the only one: nothing else is left to be made canonical then
+        said["rate_hz"] = _canonical(said["rate_hz"])
+    rest = _canonical_json(said)
     samples.update(rest)
     samples.update(len(rest).to_bytes(8, "little"))
     digest: bytes = samples.digest()
