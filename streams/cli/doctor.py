@@ -34,7 +34,7 @@ def doctor(as_json: bool) -> int:
     """
     from streams.doctor.live import check_live  # noqa: PLC0415 - the help needs none of it
     from streams.doctor.machine import check_machine  # noqa: PLC0415
-    from streams.doctor.settings import read_settings, shown_settings  # noqa: PLC0415
+    from streams.doctor.settings import check_rules, read_settings, shown_settings  # noqa: PLC0415
     from streams.doctor.tables import check_warehouse  # noqa: PLC0415
 
     settings, wrong = read_settings()
@@ -50,6 +50,7 @@ def doctor(as_json: bool) -> int:
     states: Counter[str] = Counter()
     checks: list[Callable[[], Iterable[Finding]]] = [
         lambda: wrong,
+        lambda: check_rules(settings),
         lambda: check_machine(settings),
         lambda: check_warehouse(settings.warehouse),
         lambda: check_live(settings),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr, ValidationError
 
+from processors.packs import billing_packs
 from streams.doctor.finding import Finding, ok
-from streams.settings import Settings
+from streams.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,12 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> tuple[Settings
     except ValidationError as error:
         wrong = {str(part["loc"][0]): part["msg"] for part in error.errors(include_input=False)}
         findings += [
-            Finding(f"{PREFIX}{name.upper()}", "fail", f"can't be used: {said.lower()}", f"set it anew, or unset it: {_meaning(name)}")
+            Finding(
+                f"{PREFIX}{name.upper()}",
+                "fail",
+                f"can't be used: {said[:1].lower()}{said[1:]}",
+                f"set it anew, or unset it: {_meaning(name)}",
+            )
             for name, said in wrong.items()
         ]
         settings = Settings(**{name: Settings.model_fields[name].get_default(call_default_factory=True) for name in wrong})
@@ -55,6 +61,16 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> tuple[Settings
         given = len(settings.model_fields_set)
         findings.append(ok("settings", f"{given} from the environment, {len(Settings.model_fields) - given} by default"))
     return settings, findings
+
+
+def check_rules(settings: Settings) -> list[Finding]:
+    """Whether packs and the clinic's own alert rules can be used, without which nothing is folded."""
+    try:
+        settings.policy()
+    except SettingsError as error:
+        return [Finding("rules", "fail", str(error), "mend that file: nothing is replayed, and no worker starts, before")]
+    own = f", alert rules changed by {settings.alert_rules}" if settings.alert_rules else ""
+    return [ok("rules", f"billing {', '.join(pack.pack for pack in billing_packs())}{own}")]
 
 
 def shown_settings(settings: Settings) -> list[Shown]:

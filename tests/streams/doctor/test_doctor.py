@@ -37,7 +37,9 @@ def test_a_new_installation_has_nothing_to_mend_and_is_told_what_is_not_there_ye
     assert shown["RTM_TICK_S"] == {"setting": "RTM_TICK_S", "value": "60", "source": "default", "meaning": "the grid of the clock, s"}
     assert states(findings, "warehouse") == ["warn"]
     assert states(findings, "routes") == ["warn"]
-    assert states(findings, "python") == states(findings, "packages") == states(findings, "time zones") == ["ok"]
+    assert (
+        states(findings, "python") == states(findings, "packages") == states(findings, "time zones") == states(findings, "rules") == ["ok"]
+    )
     assert all(finding["remedy"] for finding in findings if finding["state"] != "ok")
 
 
@@ -59,6 +61,19 @@ def test_what_is_named_and_does_not_answer_fails_and_no_password_is_shown(doctor
     assert states(findings, "kafka") == states(findings, "warehouse") == states(findings, "routes") == ["fail"]
     assert shown["RTM_WAREHOUSE"]["value"] == "clickhouse://rtm:***@127.0.0.1:9/rtm"
     assert "geheim" not in orjson.dumps([shown, findings]).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [(None, "no such file"), ('name = "n"\n[rules.unheard_of]\n', "rules.unheard_of: no such rule"), ("=", "not TOML")],
+)
+def test_alert_rules_that_can_not_be_used_are_told(doctor, tmp_path, text, told):
+    if text is not None:
+        (tmp_path / "own.toml").write_text(text)
+    status, _, findings = doctor(alert_rules="own.toml")
+    [rules] = [finding for finding in findings if finding["name"] == "rules"]
+    assert (status, rules["state"]) == (1, "fail")
+    assert told in rules["said"]
 
 
 @pytest.mark.parametrize(
