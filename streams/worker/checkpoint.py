@@ -13,6 +13,7 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition  # type: ignore[import-untyped]
@@ -264,8 +265,7 @@ class Checkpoint:
         return future
 
 
-def _place(record: Outgoing) -> tuple[str, int]:
-    return record.topic, record.partition
+_place = attrgetter("topic", "partition")
 
 
 def _heed(future: asyncio.Future[Any]) -> None:

@@ -13,6 +13,7 @@ put off to the next tick, which does all of it once the bug is mended.
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -184,12 +185,9 @@ class PartitionFold:
 
     # -- folding ---------------------------------------------------------------------------------------------------------------------
 
-    def _new(self, piece: Slice) -> Iterator[int]:
+    def _new(self, piece: Slice) -> range:
         """The indices of the records that the state doesn't have yet."""
-        begin = self.progress.next_offset
-        for index, offset in enumerate(piece.offsets):
-            if offset >= begin:
-                yield index
+        return range(bisect_left(piece.offsets, self.progress.next_offset), len(piece.offsets))
 
     def _steps(self, out: Output) -> Iterator[None]:
         until = time.monotonic() + WORK_S
