@@ -18,7 +18,7 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from streams.worker.recent_blobs import Recent, Remembering
 
@@ -126,14 +126,22 @@ class DiskBlobs:
         """The bytes under the key, or None. LocalStateError when the file can't be read."""
         if key in self._lately:
             return self._lately[key]
+        found = self._read("SELECT value FROM blobs WHERE key = ?", key)
+        return found[0][0] if found else None
+
+    def all_within(self, most: int) -> dict[bytes, bytes] | None:
+        """All that is in the file, where it has no more than `most` bytes. LocalStateError when it can't be read."""
+        size = self._read("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        return dict(self._read("SELECT key, value FROM blobs")) if not size or size[0][0] <= most else None
+
+    def _read(self, statement: str, *values: bytes) -> list[Any]:
         if self._file is None:
-            return None
+            return []
         try:
-            found = self._file.execute("SELECT value FROM blobs WHERE key = ?", (key,)).fetchone()
+            return self._file.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             self._remove()
             raise LocalStateError(f"{self._path} can't be read ({error}): it was removed, a new start recovers from Kafka") from error
-        return None if found is None else found[0]
 
     def update(self, changes: Mapping[bytes, bytes | None]) -> None:
         """Keep the bytes under each key; None: delete them."""
@@ -261,7 +269,8 @@ class StateFolder:
         """The committed blobs of a partition of a state topic, as far as they are on this disk."""
         if self.path is None or not topic_id:
             return MemoryBlobs()
-        return Remembering(DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._tell), self._recent)
+        file = DiskBlobs(self.path / f"{topic}-{partition}.sqlite", topic_id, end, self._tell)
+        return Remembering(file, self._recent, file.all_within(self._recent.free))
 
     def _tell(self, line: str) -> None:
         """All partitions' files lie on one disk: what happens to it is said once."""

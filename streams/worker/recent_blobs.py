@@ -4,7 +4,8 @@
 
 Packed blobs take a tenth of what their patients take as objects, so many more patients stay near than have their ledgers in memory. What
 is read or written is young; when the young ones fill half of the budget they become the old ones, and what was old is forgotten. So a hit
-costs a look into a dictionary, and nothing is moved about in a queue.
+costs a look into a dictionary, and nothing is moved about in a queue. A file that fits is read in one go as it is opened, a tenth of what
+its blobs cost one by one; until something of it is forgotten it isn't asked, not even for what isn't there.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ class Recent:
         self.lock = threading.Lock()
         self._files: list[Remembering] = []
 
+    @property
+    def free(self) -> int:
+        """How many more bytes may be young."""
+        return self.most // 2 - self.young
+
     def join(self, file: Remembering) -> None:
         """A file that shares in it."""
         with self.lock:
@@ -57,14 +63,18 @@ class Recent:
 
 
 class Remembering:
-    """Committed blobs in a file, through what is remembered of it; None where nothing is under a key, which is worth knowing too."""
+    """Committed blobs in a file, through what is remembered of it; None where nothing is under a key, which is worth knowing too.
 
-    def __init__(self, file: Committed, recent: Recent) -> None:
-        self._file, self._recent = file, recent
+    `whole`: all that is in the file, where that is known.
+    """
+
+    def __init__(self, file: Committed, recent: Recent, whole: Mapping[bytes, bytes | None] | None = None) -> None:
+        self._file, self._recent, self._whole = file, recent, whole is not None
         self._young: dict[bytes, bytes | None] = {}
         self._old: dict[bytes, bytes | None] = {}
         self.young_bytes = self.old_bytes = 0
         recent.join(self)
+        self._remember(whole or {})
 
     @property
     def next_offset(self) -> int:
@@ -77,6 +87,8 @@ class Remembering:
         if found is UNKNOWN:
             found = self._old.get(key, UNKNOWN)
             if found is UNKNOWN:
+                if self._whole:
+                    return None
                 found = self._file.get(key)
             self._remember({key: found})
         return found
@@ -103,6 +115,7 @@ class Remembering:
 
     def grow_old(self) -> None:
         """Forget what is old; the young are it now. Under the lock."""
+        self._whole = self._whole and not self._old
         self._old, self.old_bytes = self._young, self.young_bytes
         self._young, self.young_bytes = {}, 0
 

@@ -151,3 +151,9 @@ def test_without_a_folder_state_stays_in_memory_and_that_is_said(tmp_path):
     assert isinstance(folder.blobs("t", 0, "id", 0), MemoryBlobs)
     assert len(told) == 1
     assert "RTM_STATE_FOLDER" in told[0]
+
+
+def test_a_small_file_is_read_in_one_go(tmp_path):
+    written(tmp_path / "x.sqlite")
+    disk = opened(tmp_path / "x.sqlite")
+    assert (disk.all_within(1 << 20), disk.all_within(1000)) == ({b"k": b"v"}, None)

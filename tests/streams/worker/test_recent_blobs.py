@@ -10,10 +10,13 @@ KEYS = st.binary(min_size=1, max_size=1)
 STEPS = st.lists(st.tuples(st.sampled_from([0, 1]), KEYS, st.none() | st.binary(max_size=300)) | st.tuples(st.sampled_from([0, 1]), KEYS))
 
 
-@given(STEPS, st.sampled_from([0, 1000, 1 << 20]))
-def test_blobs_are_the_same_through_any_memory_of_them_and_it_stays_within_its_bytes(steps, most):
+@given(STEPS, st.sampled_from([0, 1000, 1 << 20]), st.none() | st.dictionaries(KEYS, st.binary(max_size=300)))
+def test_blobs_are_the_same_through_any_memory_of_them_and_it_stays_within_its_bytes(steps, most, whole):
     recent = Recent(most)
-    plain, through = [MemoryBlobs(), MemoryBlobs()], [Remembering(MemoryBlobs(), recent) for _ in range(2)]
+    plain, files = [MemoryBlobs(), MemoryBlobs()], [MemoryBlobs(), MemoryBlobs()]
+    for blobs in (*plain, *files):
+        blobs.update(whole or {})
+    through = [Remembering(file, recent, whole) for file in files]
     for file, key, *value in steps:
         if value:
             plain[file].update({key: value[0]})
@@ -44,3 +47,15 @@ def test_what_was_read_or_found_missing_is_not_asked_again_until_it_is_crowded_o
     blobs.update({b"large": bytes(700)})
     assert blobs.get(b"there") == b"1"
     assert file.times == 3
+
+
+def test_a_file_that_is_known_in_whole_is_asked_only_for_what_was_crowded_out():
+    file, recent = Asked(), Recent(2000)
+    file.update({b"there": b"1"})
+    blobs = Remembering(file, recent, {b"there": b"1"})
+    assert [blobs.get(b"there"), blobs.get(b"not")] == [b"1", None]
+    assert file.times == 0
+    for number in range(2):
+        blobs.update({b"large%d" % number: bytes(900)})
+    assert [blobs.get(b"there"), blobs.get(b"not")] == [b"1", None]
+    assert file.times == 2
