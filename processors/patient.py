@@ -138,12 +138,16 @@ class PatientProcessor:
             self._due.set(subject, self._next_due(ledger))
 
     def _next_due(self, ledger: Ledger) -> int | None:
-        """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due."""
+        """The patient's next due instant. Before the first tick the time is unknown: then the days since his monitoring began are due.
+
+        Only before it do recorded times say how far back: a wrong one, of years ahead, must not put off every day until then.
+        """
         if not ledger.timeline.episodes:
             return None
         began = min(day_start(episode.enrolled.zone, episode.first) for episode in ledger.timeline.episodes)
         remembered = ledger.head.newest_recorded - self.policy.retention_days * DAY_SECONDS * SECOND
-        due = ledger.timeline.next_change(max(ledger.head.now, began - 1, remembered))
+        known = ledger.head.now if self.now else max(ledger.head.now, remembered)
+        due = ledger.timeline.next_change(max(known, began - 1))
         wakes = alerts.next_wake(ledger)
         return due if wakes is None else min(due, max(wakes, ledger.head.now + 1))
 

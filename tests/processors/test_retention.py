@@ -141,3 +141,19 @@ def test_days_before_1970_are_days_like_others():
     made.checkpoint()
     rows = content(made.out.rows)["adherence_window"]
     assert [rows["P", "1969-12-31", size]["silent_days"] for size in (7, 30)] == [7, 12]
+
+
+def test_a_fact_recorded_years_ahead_puts_off_no_day_and_no_alert():
+    made = Run()
+    made.fold(Tick(OLD))
+    made.fold(enrolled("e1", OLD, "E1", "2026-01-05"))
+    made.fold(plan("p1", OLD + 1, 1, 10))
+    made.fold(fact("report.checkin", "heard", OLD + 2))
+    made.fold(fact("care.review", "ahead", parse_instant("2062-01-05T12:00:00Z"), staff_id="t", minutes=12))
+    for day in range(1, 8):
+        made.fold(Tick(OLD + day * DAY))
+        made.checkpoint()
+    rows = content(made.out.rows)
+    assert [rows["adherence_daily"]["P", f"2026-01-{day:02d}", ""]["status"] for day in (5, 6, 12)] == ["missed", "unknown", "pending"]
+    assert rows["adherence_window"]["P", "2026-01-11", 7]["silent_days"] == 6
+    assert {row.values["rule_id"] for row in made.out.rows if row.table == "alerts"} >= {"silence"}
