@@ -57,9 +57,11 @@ def reconcile(warehouse: str, wait: float, *, whole: bool, show_all: bool, as_js
             click.echo(_text(line))
     differing = sum(line.state == "differs" for line in lines)
     if not as_json:
-        unknown = sum(line.state == "unknown" for line in lines)
+        unknown, unread = sum(line.state == "unknown" for line in lines), sum(line.unread for line in lines)
         click.echo(
-            f"generation {generation}: {len(lines)} counts compared, {differing} differ" + (f", {unknown} unknown" if unknown else "")
+            f"generation {generation}: {len(lines)} counts compared, {differing} differ"
+            + (f", {unknown} unknown" if unknown else "")
+            + (f"; {unread:,} records wait to be read by a worker" if unread else "")
         )
     return 1 if differing else 0
 

@@ -24,7 +24,8 @@ State = Literal["equal", "differs", "unknown"]
 class Line:
     """`found` must lie between `expected` and `most`: the counts before and after it, equal when nothing flows.
 
-    `topic` and `partition` (-1: all) or `what` (a table) say of what; `offset` is where the state stands; `said` explains.
+    `topic` and `partition` (-1: all) or `what` (a table) say of what; `offset` is where the state stands; `said` explains;
+    `unread`: records that no worker has read yet.
     """
 
     check: Check
@@ -37,6 +38,7 @@ class Line:
     offset: int = 0
     said: str = ""
     unknown: bool = False
+    unread: int = 0
 
     @property
     def state(self) -> State:

@@ -151,14 +151,25 @@ def _in_kafka(reader: Reader, states: States, known: Mapping[tuple[str, int], tu
     since = {place: base if base[0] <= progress[place].next_offset else (0, 0) for place, base in since.items()}
     since = {place: max(base, (progress[place].counted_from, progress[place].read_before)) for place, base in since.items()}
     starts = {place: max(begins[place], base[0]) for place, base in since.items()}
-    counts = count_records(reader, starts, {place: each.next_offset for place, each in progress.items()})
+    stand = {place: each.next_offset for place, each in progress.items()}
+    counts, unread = count_records(reader, starts, stand), count_records(reader, stand, reader.ends(progress))
     for place, each in sorted(progress.items()):
         gone = begins[place] > since[place][0]
-        said = f"what lay before offset {begins[place]} is gone from Kafka" if gone else ""
+        said = [f"what lay before offset {begins[place]} is gone from Kafka"] * gone
+        said += [f"{unread[place]} more are not read yet"] * (unread[place] > 0)
         found = since[place][1] + counts[place]
         unknown = gone and found <= each.read
         yield Line(
-            "in kafka", each.read, found, each.read, place.topic, place.partition, offset=each.next_offset, said=said, unknown=unknown
+            "in kafka",
+            each.read,
+            found,
+            each.read,
+            place.topic,
+            place.partition,
+            offset=each.next_offset,
+            said="; ".join(said),
+            unknown=unknown,
+            unread=unread[place],
         )
 
 

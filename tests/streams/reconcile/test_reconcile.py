@@ -101,8 +101,10 @@ def losses(kafka, folder, reconcile):
     with open_warehouse(f"chdb://{folder}/warehouse") as warehouse:
         warehouse.command("ALTER TABLE rtm.rom_daily_revisions DELETE WHERE patient_id = 'p001' SETTINGS mutations_sync = 2")
         warehouse.command("ALTER TABLE rtm.dead_letters_rows DELETE WHERE reason = 'unparsable' SETTINGS mutations_sync = 2")
+    send(kafka, [fact for fact in small_log(patients=1, days=5) if fact.type == "rtm.report.pain.v1"][:3])
     status, lines, _ = reconcile(kafka, folder, "--whole")
     assert status == 1
+    assert [line["said"] for line in lines if line["check"] == "in kafka" and line["said"]] == ["3 more are not read yet"]
     differing = {(line["check"], line["what"]) for line in lines if line["state"] == "differs"}
     assert differing == {("rows stored", "rom_daily"), ("dead letters kept", "unparsable"), ("dead letters stored", "")}
 
