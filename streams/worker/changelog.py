@@ -17,12 +17,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-unt
 
 from processors.shelf import pack, unpack
 from streams.kafka.security import client_arguments
-from streams.worker.local_state import MemoryBlobs
+from streams.worker.committed import MemoryBlobs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-    from streams.worker.local_state import Committed
+    from streams.worker.committed import Committed
 
 PROGRESS_KEY = b"\xffprogress"
 """Our own key: not UTF-8, and no processor's."""

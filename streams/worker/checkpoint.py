@@ -24,15 +24,15 @@ from streams.kafka.outgoing import Outgoing, tick_record
 from streams.kafka.security import client_arguments
 from streams.telemetry import metrics
 from streams.worker.changelog import Bounds, ChangelogStore, Progress, read_bounds, read_changelog
-from streams.worker.local_state import MemoryBlobs
+from streams.worker.committed import MemoryBlobs
 from streams.worker.partition_fold import FoldError, PartitionFold
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from processors.topology import Stage
+    from streams.worker.committed import Committed
     from streams.worker.job import Job
-    from streams.worker.local_state import Committed
     from streams.worker.slices import Slice
 
 BATCH_BYTES = 512 * 1024

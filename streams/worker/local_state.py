@@ -18,12 +18,15 @@ import os
 import sqlite3
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
+from streams.worker.committed import MemoryBlobs
 from streams.worker.recent_blobs import Recent, Remembering
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from streams.worker.committed import Committed
 
 FLUSH_BYTES = 32 << 20
 FLUSH_S = 5.0
@@ -53,53 +56,6 @@ BOOT = _boot()
 
 class LocalStateError(Exception):
     """The file can't be read; it has been taken away, and a new start recovers from Kafka."""
-
-
-class Committed(Protocol):
-    """Committed blobs by key, which have everything up to `next_offset` of the state topic."""
-
-    @property
-    def next_offset(self) -> int:
-        """Up to where of the state topic."""
-
-    def get(self, key: bytes) -> bytes | None:
-        """The bytes under the key, or None."""
-
-    def update(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Keep the bytes under each key; None: delete them."""
-
-    def stamp(self, next_offset: int) -> None:
-        """All up to `next_offset` of the state topic has been put."""
-
-    def close(self) -> None:
-        """Let go of what is held."""
-
-
-class MemoryBlobs:
-    """Committed blobs in memory."""
-
-    def __init__(self) -> None:
-        self.next_offset = 0
-        self._blobs: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes) -> bytes | None:
-        """The bytes under the key, or None."""
-        return self._blobs.get(key)
-
-    def update(self, changes: Mapping[bytes, bytes | None]) -> None:
-        """Keep the bytes under each key; None: delete them."""
-        for key, value in changes.items():
-            if value is None:
-                self._blobs.pop(key, None)
-            else:
-                self._blobs[key] = value
-
-    def stamp(self, next_offset: int) -> None:
-        """Everything up to there has been put."""
-        self.next_offset = next_offset
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 class DiskBlobs:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streams.worker.local_state import Committed
+    from streams.worker.committed import Committed
 
 BLOB_OVERHEAD = 200
 """About what Python takes for a key, its place here and an object of bytes."""

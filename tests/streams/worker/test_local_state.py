@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.worker import local_state
-from streams.worker.local_state import DiskBlobs, LocalStateError, MemoryBlobs, StateFolder
+from streams.worker.committed import MemoryBlobs
+from streams.worker.local_state import DiskBlobs, LocalStateError, StateFolder
 
 KEYS = st.binary(min_size=1, max_size=1)
 STEPS = st.lists(st.tuples(KEYS, st.none() | st.binary(max_size=2)) | st.sampled_from(["flush", "open anew"]), max_size=30)

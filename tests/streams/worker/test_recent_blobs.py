@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.worker.local_state import MemoryBlobs
+from streams.worker.committed import MemoryBlobs
 from streams.worker.recent_blobs import Recent, Remembering
 
 KEYS = st.binary(min_size=1, max_size=1)
