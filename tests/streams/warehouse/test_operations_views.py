@@ -82,6 +82,14 @@ def test_without_patients_every_view_is_empty(warehouse, generation):
         assert warehouse.query(f"SELECT * FROM {view}").rows == []
 
 
+def test_a_device_whose_clock_is_years_ahead_does_not_tell_the_time(warehouse, generation):
+    wrong = {"issued_at": "2062-03-10T05:30:00Z"}
+    put(warehouse, generation, "patients", patient("fine"), patient("wrong") | wrong, patient("later", issued_at="2026-03-10T07:00:00Z"))
+    assert warehouse.query("SELECT now FROM clock").rows == [("2062-03-10T05:30:00Z",)]  # before the first day nothing else tells it
+    put(warehouse, generation, "adherence_window", *windows("fine"), *(row | wrong for row in windows("wrong")))
+    assert warehouse.query("SELECT now FROM clock").rows == [("2026-03-10T07:00:00Z",)]
+
+
 def test_the_worklist_puts_the_most_urgent_first_and_says_why(warehouse, generation):
     names = ("fine", "alerting", "answered", "missing", "behind", "flaring", "unknown", "slack")
     put(warehouse, generation, "patients", *map(patient, names))
