@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
+from weakref import proxy
 
 import msgspec
 
@@ -120,11 +121,15 @@ class Head(msgspec.Struct, array_like=True):
 
 
 class Days(dict[int, DaySummary]):
-    """The summaries of an episode's days up to today, as of now, whether they were issued or not; any other day is empty."""
+    """The summaries of an episode's days up to today, as of now, whether they were issued or not; any other day is empty.
+
+    The archive has them, so they don't hold it: it would stay until a search for cycles.
+    """
 
     def __init__(self, archive: Archive, episode: Episode) -> None:
         super().__init__()
-        self._archive, self.episode = archive, episode
+        self._archive: Archive = proxy(archive)
+        self.episode = episode
 
     def __missing__(self, day: int) -> DaySummary:
         within = self.episode.first <= day <= self._archive.today

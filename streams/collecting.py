@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
 YOUNG_OBJECTS = 100_000
 """How many new objects start a search; at Python's own threshold it takes a fifth of a fold's time."""
+
+WHOLE_S = 900.0
+"""How often everything is searched; a tenth of a second a million objects."""
+_searched = [time.monotonic()]
 
 
 @contextmanager
@@ -28,14 +33,19 @@ def seldom_collecting() -> Iterator[None]:
 
 def settle() -> None:
     """Leave out of searches what is there by now, where they are seldom: what a fold keeps is no cycle, and to look through the objects of
-    patients that were just read takes an eighth of a fact's time.
+    patients that were just read takes an eighth of a fact's time. Everything is searched once in `WHOLE_S`, should there be a cycle yet.
     """
-    if gc.get_threshold()[0] == YOUNG_OBJECTS:
-        gc.freeze()
+    if gc.get_threshold()[0] != YOUNG_OBJECTS:
+        return
+    if time.monotonic() - _searched[0] >= WHOLE_S:
+        collect_all()
+    gc.freeze()
 
 
 def collect_all() -> None:
     """Search everything once: much was let go of that refers to itself."""
+    _searched[0] = time.monotonic()
     gc.unfreeze()
     gc.collect()
-    settle()
+    if gc.get_threshold()[0] == YOUNG_OBJECTS:
+        gc.freeze()

@@ -3,6 +3,7 @@
 import gc
 import weakref
 
+from streams import collecting
 from streams.collecting import collect_all, seldom_collecting, settle
 
 
@@ -20,6 +21,14 @@ def test_what_settled_is_searched_only_with_all():
         gc.collect()
         assert found() is not None
         collect_all()
+        assert found() is None
+
+
+def test_everything_is_searched_once_in_a_while(monkeypatch):
+    monkeypatch.setattr(collecting, "WHOLE_S", 0.0)
+    with seldom_collecting():
+        found = weakref.ref(Own())
+        settle()
         assert found() is None
 
 
