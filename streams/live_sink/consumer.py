@@ -198,10 +198,13 @@ class LiveSink:
         await self._commit()
 
     async def _poll(self) -> dict[TopicPartition, list[Any]]:
-        """What has come. A poll waits while partitions move; it is never broken off, since what it reads would be lost."""
+        """What has come; nothing yet when a full batch may be sent on first. A poll waits while partitions move; it is never broken off,
+        since what it reads would be lost.
+        """
         if self._polling is None:
             self._polling = asyncio.ensure_future(self._consumer.getmany(timeout_ms=POLL_MS, max_records=POLL_RECORDS))
-        await asyncio.wait([self._polling], timeout=2 * POLL_MS / 1000)
+        held_up = [self._under_way[1]] if self._under_way is not None and self._full() else []
+        await asyncio.wait([self._polling, *held_up], timeout=2 * POLL_MS / 1000, return_when=asyncio.FIRST_COMPLETED)
         if not self._polling.done():
             return {}
         polled, self._polling = self._polling, None

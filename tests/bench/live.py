@@ -152,7 +152,7 @@ def main() -> None:
     if "facts" in only:
         with_kafka(facts)
     if "sink" in only:
-        with_kafka(lambda bootstrap, folder: throughput.sink(bootstrap, folder, 1000 // part, 30))
+        with_kafka(lambda bootstrap, folder: throughput.sink(bootstrap, folder, 2000 // part, 30))
     if "samples" in only:
         with_kafka(lambda bootstrap, folder: throughput.samples(bootstrap, folder, 3_000_000 // part))
     if "recovery" in only:
