@@ -61,6 +61,6 @@ def test_a_ledger_that_is_dropped_is_gone_without_a_search_for_cycles() -> None:
             processor.fold(Record(position, item), out)
             processor.flush(out)
             processor.save()
-            assert [each.subject for each in gc.get_objects() if isinstance(each, Ledger)] == []
+        assert [each.subject for each in gc.get_objects() if isinstance(each, Ledger)] == []
     finally:
         gc.enable()
