@@ -87,12 +87,15 @@ def _up_to_the_damage(path: Path, stream: BinaryIO, position: int, damaged: byte
     stream.seek(0)
     while stream.tell() < position:
         inflation.feed(stream.read(_COMPRESSED_STEP))
+    held = position > 0
     for place in range(len(damaged)):
         try:
-            yield inflation.feed(damaged[place : place + 1])
+            inflated = inflation.feed(damaged[place : place + 1])
         except (zlib.error, zstandard.ZstdError):
             break
-    raise TruncatedFile("is damaged")
+        held = held or bool(inflated)
+        yield inflated
+    raise TruncatedFile("is damaged" if held else "is not compressed as its name says, or damaged")
 
 
 def _pieces(path: Path, stream: BinaryIO) -> Iterator[bytes]:

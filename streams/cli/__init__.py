@@ -133,14 +133,20 @@ def _known_failures() -> tuple[type[Exception], ...]:
         ("streams.dispatch.dispatcher", "DispatchError"),
         ("streams.grafana.server", "GrafanaError"),
         ("streams.dispatch.page_server", "ListenError"),
+        ("streams.worker.worker", "WorkerError"),
     ):
         if module in sys.modules:
             known.append(getattr(sys.modules[module], name))
     return tuple(known)
 
 
-def _say(message: str) -> None:
-    click.echo("rtm: " + " ".join(message.split()), err=True)
+def _say(message: str, command: str) -> None:
+    line = "rtm: " + " ".join(message.split())
+    if command in COMMANDS and COMMANDS[command].section == "live" and os.environ.get("RTM_LOG") == "json":
+        from streams.telemetry.lines import json_line  # noqa: PLC0415 - seldom needed
+
+        line = json_line(command, "error", message)
+    click.echo(line, err=True)
 
 
 def _told(error: OSError) -> str:
@@ -150,25 +156,25 @@ def _told(error: OSError) -> str:
     return said or type(error).__name__
 
 
-def _status(error: BaseException) -> int:
-    """The exit status of a failure, told in one line."""
+def _status(error: BaseException, command: str) -> int:
+    """The exit status of a command's failure, told in one line."""
     if isinstance(error, click.UsageError):
-        command = error.ctx.command_path if error.ctx else "rtm"
-        _say(f"{error.format_message()} (see {command} --help)")
+        path = error.ctx.command_path if error.ctx else "rtm"
+        _say(f"{error.format_message()} (see {path} --help)", command)
         return 2
     if isinstance(error, click.ClickException):
-        _say(error.format_message())
+        _say(error.format_message(), command)
         return error.exit_code
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        _say("stopped")
+        _say("stopped", command)
         return 130
     if isinstance(error, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     if isinstance(error, _known_failures()):
-        _say(_told(error) if isinstance(error, OSError) else str(error) or type(error).__name__)
-        return 2 if type(error).__name__ == "SettingsError" else 1
-    _say(f"{type(error).__name__}, which should not happen; RTM_DEBUG=1 shows where")
+        _say(_told(error) if isinstance(error, OSError) else str(error) or type(error).__name__, command)
+        return 2 if type(error).__name__ == "SettingsError" else getattr(error, "status", 1)
+    _say(f"{type(error).__name__}, which should not happen; RTM_DEBUG=1 shows where", command)
     return 1
 
 
@@ -179,7 +185,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (Exception, KeyboardInterrupt) as error:
         if os.environ.get("RTM_DEBUG") == "1" and not isinstance(error, click.ClickException | KeyboardInterrupt):
             raise
-        return _status(error)
+        return _status(error, next(iter(sys.argv[1:] if arguments is None else arguments), ""))
     return made if isinstance(made, int) else 0
 
 

@@ -20,14 +20,10 @@ def worker(*, accept_loss: bool) -> int:
     """
     from streams.settings import load_settings  # noqa: PLC0415 - the help needs none of it
     from streams.telemetry.health import watched  # noqa: PLC0415
-    from streams.telemetry.lines import json_line, speaker  # noqa: PLC0415
-    from streams.worker.worker import WorkerError, run_worker  # noqa: PLC0415
+    from streams.telemetry.lines import speaker  # noqa: PLC0415
+    from streams.worker.worker import run_worker  # noqa: PLC0415
 
     settings = load_settings()
-    try:
-        with watched(settings):
-            run_worker(settings, speaker(settings, "worker"), accept_loss=accept_loss)
-    except WorkerError as error:
-        click.echo(json_line("worker", "error", str(error)) if settings.log == "json" else f"rtm: {error}", err=True)
-        return error.status
+    with watched(settings):
+        run_worker(settings, speaker(settings, "worker"), accept_loss=accept_loss)
     return 0

@@ -99,7 +99,7 @@ def test_of_a_damaged_file_the_lines_before_the_damage_are_read(tmp_path, suffix
 def test_what_is_not_compressed_at_all_is_damaged(tmp_path):
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(b"{}\n")
-    with pytest.raises(TruncatedFile, match="is damaged in line 1"):
+    with pytest.raises(TruncatedFile, match="is not compressed as its name says, or damaged in line 1"):
         list(read_lines(path))
 
 

@@ -173,3 +173,19 @@ def test_ctrl_c_is_one_line_and_exit_130_and_leaves_no_temporary_file(tmp_path):
     assert process.returncode == 130
     assert_one_line(err.lstrip())  # click ends the terminal's line with ^C first
     assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["worker", "--no-such-option"], ["sink"], ["dispatch"]])
+def test_a_live_component_that_cannot_start_says_so_as_its_other_lines(arguments, tmp_path):
+    status, out, err = call(*arguments, folder=tmp_path, RTM_LOG="json", RTM_KAFKA="127.0.0.1:1")
+    assert status in {1, 2}
+    assert not out
+    line = orjson.loads(err)
+    assert (line["component"], line["level"]) == (arguments[0], "error")
+    assert line["message"]
+
+
+def test_a_command_for_people_says_its_failures_as_text_whatever_the_components_do():
+    status, _, err = call("replay", RTM_LOG="json")
+    assert status == 2
+    assert_one_line(err)
