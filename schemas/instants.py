@@ -78,7 +78,7 @@ def parse_instant(text: object) -> int:
     """
     try:
         minute, rest = _minutes.get(text[:16]), _rests.get(text[16:])  # type: ignore[index]
-    except TypeError:
+    except (TypeError, KeyError):  # an object can be asked for a slice, as for any key
         raise ValueError(_NO_INSTANT) from None  # pydantic collects ValueError
     if rest is None:
         rest = _behind_the_minute(text)

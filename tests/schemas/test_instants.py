@@ -76,6 +76,9 @@ def test_an_rfc_3339_time_is_read(text, instant):
         True,
         None,
         b"2026-03-04T08:00:00Z",
+        [],
+        {},
+        {"a": 1},
     ],
 )
 def test_what_is_no_rfc_3339_time_in_range_is_refused(text):
