@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from processors.kernels.compiled import kernel
 from processors.kernels.turns import (
     AFTER_MAX,
     AFTER_MIN,
@@ -49,7 +49,7 @@ def angle_state() -> tuple[np.ndarray, np.ndarray]:
     return floats, ints
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def angle_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -108,7 +108,7 @@ def angle_reps(
     return int(found)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def angle_finish(floats: np.ndarray, ints: np.ndarray, times: np.ndarray, values: np.ndarray) -> int:
     """The session ends: 1 when an open repetition counts (in row 0), else 0."""
     return turn_finish(floats, ints, floats[HYSTERESIS], times, values)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from processors.kernels.compiled import kernel
 from processors.kernels.turns import (
     AFTER_MAX,
     AFTER_MIN,
@@ -58,7 +58,7 @@ def gyro_state() -> tuple[np.ndarray, np.ndarray]:
     return floats, ints
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _follow_axis(floats: np.ndarray, gain: float) -> None:
     for k in range(3):
         away = floats[SMOOTH + k] - floats[RATE_MEAN + k]
@@ -77,7 +77,7 @@ def _follow_axis(floats: np.ndarray, gain: float) -> None:
         floats[AXIS + 2] = z / length
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gyro_reps(
     floats: np.ndarray,
     ints: np.ndarray,
@@ -139,7 +139,7 @@ def gyro_reps(
     return int(found)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def gyro_finish(floats: np.ndarray, ints: np.ndarray, times: np.ndarray, values: np.ndarray) -> int:
     """The session ends: 1 when an open repetition counts (in row 0), else 0."""
     return turn_finish(floats, ints, floats[HYSTERESIS], times, values)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from processors.kernels.compiled import kernel
 from processors.kernels.turns import AFTER_MAX, AFTER_MIN, FLOATS, INTS, turn_finish, turn_step
 
 SHORTER_WINS = 0.85  # of the greatest likeness: a shorter period that good is the repetition, the longer one two of it
@@ -38,7 +39,7 @@ def likeness(rates: np.ndarray, most: int) -> np.ndarray:
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def period(alike: np.ndarray) -> int:
     """The period, in samples, that a likeness shows: its first peak nearly as high as the highest; 0 when it has none above zero."""
     best = 0.0
@@ -104,6 +105,22 @@ def signal_reps(
     """
     floats, ints = np.zeros(FLOATS), np.zeros(INTS, np.int64)
     floats[AFTER_MIN], floats[AFTER_MAX] = np.inf, -np.inf
+    return int(_signal_reps(floats, ints, instants, signal, hysteresis, peaks, flags, times, values))
+
+
+@kernel
+def _signal_reps(
+    floats: np.ndarray,
+    ints: np.ndarray,
+    instants: np.ndarray,
+    signal: np.ndarray,
+    hysteresis: np.ndarray,
+    peaks: np.ndarray,
+    flags: np.ndarray,
+    times: np.ndarray,
+    values: np.ndarray,
+) -> int:
+    """As `signal_reps`, from the state of `turns` before the first sample."""
     found = 0
     for i in range(signal.shape[0]):
         dt = (instants[i] - instants[i - 1]) * 1e-9 if i else 0.0

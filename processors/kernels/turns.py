@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from processors.kernels.compiled import kernel
+
 # float64 state
 EXTREME, BASE, LOW, HIGH, BIG, FIRST_RANGE = 0, 1, 2, 3, 4, 5
 SWING_MIN, SWING_MAX, SWING_PEAK = 6, 7, 8  # from the swing's base to its extremum
@@ -47,7 +49,7 @@ LONE_H = 2.0  # a single movement in a session counts when it is so many h large
 LONE_PER_S = 0.4  # … and as fast as this part of h a second
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _entered(floats: np.ndarray, ints: np.ndarray, share: float) -> int:
     """The time when the swing came within `share` of its extremum (to one level)."""
     reach = abs(floats[EXTREME] - floats[BASE])
@@ -81,7 +83,7 @@ def _reach(floats: np.ndarray, ints: np.ndarray, t: int, x: float) -> None:
         ints[LEVEL_TIMES + last] = t
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _begin(floats: np.ndarray, ints: np.ndarray, t: int, x: float, base: float, direction: int) -> None:
     """A swing begins at `base`; what was seen since that turn is its own."""
     ints[DIRECTION] = direction
@@ -96,7 +98,7 @@ def _begin(floats: np.ndarray, ints: np.ndarray, t: int, x: float, base: float, 
     _reach(floats, ints, t, x)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _emit(floats: np.ndarray, ints: np.ndarray, end: int, times: np.ndarray, values: np.ndarray, row: int) -> None:
     """Write the open repetition, both its swings, to `row`."""
     times[row, REP_START] = ints[START]
@@ -110,7 +112,7 @@ def _emit(floats: np.ndarray, ints: np.ndarray, end: int, times: np.ndarray, val
     ints[CLOSED] = 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _keep_way_out(floats: np.ndarray, ints: np.ndarray) -> None:
     """The first swing is confirmed: keep it until the way back is."""
     floats[AWAY_MIN] = floats[SWING_MIN]
@@ -123,7 +125,7 @@ def _keep_way_out(floats: np.ndarray, ints: np.ndarray) -> None:
     ints[CLOSED] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _near_border(floats: np.ndarray, ints: np.ndarray) -> tuple[int, int]:
     """Where a repetition ends and where the next begins: both at the turn, or before and after a rest."""
     entered = _entered(floats, ints, BORDER_BAND)
@@ -207,7 +209,7 @@ def turn_step(
     return 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def turn_finish(floats: np.ndarray, ints: np.ndarray, h: float, times: np.ndarray, values: np.ndarray) -> int:
     """The signal ends: 1 when a repetition was open that counts (written to row 0), else 0."""
     if ints[DIRECTION] == 0:
