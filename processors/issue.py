@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from processors.days import DayFacts
-from processors.entries import Minutes, Setup
+from processors.entries import Minutes
 from processors.episodes import Episode
 from processors.ledger import Ledger
 from processors.metrics import KEY_COLUMNS, Rows, activity, adherence, billing, medication, outcomes, pain, patients, rom, sessions
@@ -36,11 +36,12 @@ class Recent(dict[int, DaySummary | None]):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
-        self._strips = ledger.strips
+        self._strips, self._weeks = ledger.strips, ledger.head.strips
 
     def __missing__(self, day: int) -> DaySummary | None:
-        strip = self._strips.get(day // 7)
-        for number in range(day // 7 * 7, day // 7 * 7 + 7):
+        week = day // 7
+        strip = self._strips.get(week) if week in self._weeks else None
+        for number in range(week * 7, week * 7 + 7):
             self.setdefault(number, strip.days.get(number) if strip else None)
         return self[day]
 
@@ -147,7 +148,7 @@ class Issue:
                 self._note_heard(episode, old.heard_at, new.heard_at)
         first_touched = min(days, default=0)
         if windows and ledger.timeline.episodes:
-            course = adherence.Course(self._summary, min(windows), max(windows))
+            course = adherence.Course(self._summary, min(windows), max(windows), ledger.timeline.episodes[0].first)
             self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(course, day, episode.first), first_touched)
         self._later("medication_window", doses, lambda day, episode: medication.rows(self._summary, day, episode.first), first_touched)
         self._later("pain_daily", pains, lambda day, episode: pain.rows(self._summary, day, episode.first), first_touched)
@@ -279,7 +280,8 @@ class Issue:
         issued = self.ledger.head.issued.get(table, {})
         meant = issued if scope is None else {key: seen for key, seen in issued.items() if key in scope}
         kept = self._compare(table, None, meant, rows, self.ledger.head.newest_recorded)
-        self.ledger.head.issued[table] = {**{k: v for k, v in issued.items() if k not in meant}, **kept}
+        if kept != meant or table not in self.ledger.head.issued:
+            self.ledger.head.issued[table] = {**{k: v for k, v in issued.items() if k not in meant}, **kept}
 
     def _outcome_rows(self) -> Rows:
         ledger, found = self.ledger, dict[str, list[ScoreSeen]]()
@@ -296,30 +298,29 @@ class Issue:
         return rows
 
     def _billing(self, days: set[int], begun: set[int], *, everything: bool, care: bool) -> None:
-        ledger, today = self.ledger, self.ledger.today
-        done = list(ledger.care())
+        ledger, today, oldest = self.ledger, self.ledger.today, self._oldest
         rows: Rows = {}
-        scope: set[str] = set()
         for episode in ledger.episodes():
-            starts = range(episode.first, min(episode.last, today) + 1, billing.PERIOD)
-            for start in starts:
-                touched = any(day in range(start, start + billing.PERIOD) for day in days)
-                if start + billing.PERIOD <= self._oldest or not (everything or touched or (care and start == episode.first)):
-                    continue
-                lenient = self.policy.lenient_data_days
-                made = billing.period_rows(ledger.timeline, episode, self._summary, done, today, start, lenient=lenient)
-                rows |= {k: {**v, "clinic_id": episode.enrolled.clinic_id} for k, v in made.items()}
+            first, last = episode.first, min(episode.last, today)
+            starts = set(range(first, last + 1, billing.PERIOD)) if everything else {day - (day - first) % billing.PERIOD for day in days}
+            if care:
+                starts.add(first)
+            for start in sorted(starts):
+                if first <= start <= last and start + billing.PERIOD > oldest:
+                    lenient = self.policy.lenient_data_days
+                    made = billing.period_rows(ledger.timeline, episode, self._summary, ledger.care, today, start, lenient=lenient)
+                    rows |= {k: {**v, "clinic_id": episode.enrolled.clinic_id} for k, v in made.items()}
         scope = (
             set(rows) if not everything else {k for k in ledger.head.issued.get("billing_periods", {}) if self._open(orjson.loads(k)[1])}
         )
         self._table("billing_periods", rows, scope)
         if everything or care or begun:
-            self._months(begun, done, everything=everything or care)
+            self._months(begun, everything=everything or care)
 
     def _open(self, period_start: str) -> bool:
         return parse_day(period_start) + billing.PERIOD > self._oldest
 
-    def _months(self, days: set[int], done: list[Setup | Minutes], *, everything: bool) -> None:
+    def _months(self, days: set[int], *, everything: bool) -> None:
         ledger, today = self.ledger, self.ledger.today
         newest: dict[str, Episode] = {}
         for episode in ledger.episodes():
@@ -328,7 +329,7 @@ class Issue:
         oldest = billing.month_of(self._oldest)
         wanted = {m for m in newest if m >= oldest} if everything else {billing.month_of(day) for day in days} & newest.keys()
         spent: dict[str, list[Minutes]] = {}
-        for entry in sorted((x for x in done if isinstance(x, Minutes)), key=lambda x: x.age):
+        for entry in sorted((x for x in ledger.care() if isinstance(x, Minutes)), key=lambda x: x.age):
             day = ledger.timeline.day_of(entry.at)
             if ledger.timeline.episode_of(day) is not None:
                 spent.setdefault(billing.month_of(day), []).append(entry)

@@ -5,7 +5,6 @@ A day's facts change `adherence_daily` of that day, and `adherence_window` of it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from processors.days import DayFacts
@@ -55,80 +54,74 @@ def daily_rows(facts: DayFacts, plan: DayPlan, summary: DaySummary) -> Rows:
     return rows
 
 
-class Totals(NamedTuple):
-    """Sums over the days of a course up to one of them; `completed_…` and `prescribed_…` over known days only."""
+class Upto(NamedTuple):
+    """A course up to one day: sums over its days, `completed_…` and `prescribed_…` over known ones only; and the last days on which
+    something was done, and heard (where none: the day before all)."""
 
-    completed_sessions: int = 0
-    prescribed_sessions: int = 0
-    completed_reps: int = 0
-    prescribed_reps: int = 0
-    known: int = 0
-    unknown: int = 0
-    missed: int = 0
-    over: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Upto:
-    """A course up to one day: its sums, and the last days on which something was done, and heard (where none: the day before all)."""
-
-    totals: Totals
+    completed_sessions: int
+    prescribed_sessions: int
+    completed_reps: int
+    prescribed_reps: int
+    known: int
+    unknown: int
+    missed: int
+    over: int
     done: int
     heard: int
 
 
 class Course:
-    """Running sums over the days `first` to `last` and the windows that end on them: a window is what two of them differ by."""
+    """Running sums over days: a window is what those of two days differ by."""
 
-    def __init__(self, summaries: Summaries, first: int, last: int) -> None:
-        upto = Upto(Totals(), first - REACH, first - REACH)
-        self._upto = {first - REACH: upto}
-        for day in range(first - REACH + 1, last + 1):
+    def __init__(self, summaries: Summaries, first: int, last: int, earliest: int) -> None:
+        """Of the windows that end on the days `first` to `last`, none of which holds a day before `earliest`."""
+        before = max(first - REACH, earliest - 1)
+        upto = Upto(0, 0, 0, 0, 0, 0, 0, 0, before, before)
+        self._upto = {before: upto}
+        completed_sessions = prescribed_sessions = completed_reps = prescribed_reps = known = unknown = missed = over = 0
+        done = heard = before
+        for day in range(before + 1, last + 1):
             if (summary := summaries(day)) is not None:
-                upto = _with(upto, day, summary.adherence)
+                of = summary.adherence
+                status = of.status
+                if status in KNOWN:
+                    known += 1
+                    completed_sessions += of.completed_sessions
+                    prescribed_sessions += of.prescribed_sessions
+                    completed_reps += of.completed_reps
+                    prescribed_reps += of.prescribed_reps
+                    if status == "missed":
+                        missed += 1
+                    else:
+                        done = day
+                elif status == "unknown":
+                    unknown += 1
+                over += of.over
+                if of.heard:
+                    heard = day
+                sums = (completed_sessions, prescribed_sessions, completed_reps, prescribed_reps, known, unknown, missed, over)
+                upto = Upto(*sums, done, heard)
             self._upto[day] = upto
 
-    def window(self, day: int, before: int) -> tuple[Totals, int, int]:
-        """The sums over the days after `before` up to `day`, the missed streak, and the silent days.
+    def window(self, day: int, size: int, first: int) -> Values:
+        """The row of the window of `size` days that ends on a day, none of them before `first` (the episode's first day).
 
-        The streak skips what is neither missed nor done; silence skips days that are not over and on which nothing was heard yet.
+        The missed streak skips what is neither missed nor done; silence skips days that are not over and on which nothing was heard yet.
         """
-        until, since = self._upto[day], self._upto[before].totals
-        totals = Totals(*[x - y for x, y in zip(until.totals, since, strict=True)])
-        streak = until.totals.missed - self._upto[max(before, until.done)].totals.missed
-        silent = until.totals.over - self._upto[max(before, until.heard)].totals.over
-        return totals, streak, silent
-
-
-def _with(upto: Upto, day: int, of: Adherence) -> Upto:
-    """The course with one more day."""
-    sums, status = upto.totals, of.status
-    known = status in KNOWN
-    totals = Totals(
-        sums.completed_sessions + (of.completed_sessions if known else 0),
-        sums.prescribed_sessions + (of.prescribed_sessions if known else 0),
-        sums.completed_reps + (of.completed_reps if known else 0),
-        sums.prescribed_reps + (of.prescribed_reps if known else 0),
-        sums.known + known,
-        sums.unknown + (status == "unknown"),
-        sums.missed + (status == "missed"),
-        sums.over + of.over,
-    )
-    return Upto(totals, day if status in {"met", "partial"} else upto.done, day if of.heard else upto.heard)
+        before = max(day - size, first - 1)
+        until, since = self._upto[day], self._upto[before]
+        known, unknown = until.known - since.known, until.unknown - since.unknown
+        return {
+            "local_date": format_day(day),
+            "window_days": size,
+            "frequency": _ratio(until.completed_sessions - since.completed_sessions, until.prescribed_sessions - since.prescribed_sessions),
+            "volume": _ratio(until.completed_reps - since.completed_reps, until.prescribed_reps - since.prescribed_reps),
+            "coverage": _ratio(known, known + unknown),
+            "missed_streak": until.missed - self._upto[max(before, until.done)].missed,
+            "silent_days": until.over - self._upto[max(before, until.heard)].over,
+        }
 
 
 def window_rows(course: Course, day: int, first: int) -> Rows:
     """The rows of `adherence_window` that end on a day, in an episode that begins on `first`."""
-    rows: Rows = {}
-    for size in WINDOWS:
-        totals, streak, silent = course.window(day, max(day - size, first - 1))
-        rows[key_text(size)] = {
-            "local_date": format_day(day),
-            "window_days": size,
-            "frequency": _ratio(totals.completed_sessions, totals.prescribed_sessions),
-            "volume": _ratio(totals.completed_reps, totals.prescribed_reps),
-            "coverage": _ratio(totals.known, totals.known + totals.unknown),
-            "missed_streak": streak,
-            "silent_days": silent,
-        }
-    return rows
+    return {key_text(size): course.window(day, size, first) for size in WINDOWS}

@@ -5,7 +5,7 @@ A day's facts change the period that it lies in, care facts every month and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import orjson
 
@@ -45,23 +45,26 @@ def period_rows(
     timeline: Timeline,
     episode: Episode,
     summaries: Summaries,
-    care: list[Setup | Minutes],
+    care: Callable[[], Iterable[Setup | Minutes]],
     today: int,
     start: int,
     *,
     lenient: bool = False,
 ) -> Rows:
-    """The row of `billing_periods` that begins on `start`; codes by data days, with `lenient` by those that count check-ins too."""
+    """The row of `billing_periods` that begins on `start`; codes by data days, with `lenient` by those that count check-ins too.
+
+    `care` gives what staff did: it is asked for only where a set-up may count.
+    """
     pack = billing_pack_on(start)
     end = start + PERIOD - 1
     known = [x for day in range(start, min(end, episode.last, today) + 1) if (x := summaries(day)) is not None]
     data = [x.datum for x in known if x.datum is not None]
-    used, codes = list(data), list[str]()
+    used, codes, heard = list(data), list[str](), sum([x.adherence.heard for x in known])
     if pack is not None:
-        days = sum(x.adherence.heard for x in known) if lenient else len(data)
+        days = heard if lenient else len(data)
         codes, setup = _period_codes(pack, episode, days), None
         if start == episode.first and days >= pack.setup.at_least_data_days:
-            setup = first_setup(timeline, episode, care)
+            setup = first_setup(timeline, episode, care())
         if setup is not None:
             codes.append(pack.setup.code)
             used.append(setup)
@@ -70,7 +73,7 @@ def period_rows(
         "period_start": format_day(start),
         "period_end": format_day(end),
         "data_days": len(data),
-        "data_days_lenient": sum(x.adherence.heard for x in known),
+        "data_days_lenient": heard,
         "days_left": max(0, min(end, episode.last) - today),
         "candidate_codes": sorted(codes),
         "rules": pack.pack if pack else "",
