@@ -18,6 +18,7 @@ from processors.alerts_state import OpenAlert
 from processors.calendar import day_start
 from processors.days import MOTION, DayFacts, Sensed, assemble, chain, stand
 from processors.entries import (
+    AnyEntry,
     Dated,
     Discharged,
     Ended,
@@ -163,7 +164,7 @@ class Archive:
         self._now: Days | None = None
         self.pain_baselines: dict[tuple[int, int, int], float | None] = {}  # by day and what the rule asks: `processors.alerts.pain`
         self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
-        self._quiet_until = 0  # before this instant the time alone changes nothing
+        self._quiet_until = self._known_quiet()  # before this instant the time alone changes nothing
         self.changed = False
         if blob is not None and version_of(blob) < INDEX_SINCE:
             self._index.adopt_former()
@@ -198,6 +199,12 @@ class Archive:
         counted = [x for x in self.head.structural if not x.retracted]
         return Timeline([x for x in counted if isinstance(x, Enrolled)], [x for x in counted if isinstance(x, Discharged)])
 
+    def _known_quiet(self) -> int:
+        """Until when the time alone changes nothing, where the head was aged by the timeline that holds; else 0."""
+        head, timeline = self.head, self.timeline
+        aged = head.today is not None and timeline.episodes and timeline.day_of(head.now) == head.today
+        return timeline.next_change(head.now) if aged else 0
+
     @property
     def plans(self) -> PlanBook:
         """The plans, as the facts that count now tell them."""
@@ -220,6 +227,24 @@ class Archive:
         if today is not None and self.head.now < self._quiet_until:
             return today
         return self.timeline.day_of(self.head.now)
+
+    def episodes(self) -> list[Episode]:
+        """The episodes, in order."""
+        return self.timeline.episodes
+
+    def clinic_of(self, entry: AnyEntry) -> str:
+        """The clinic of a fact: that of its day's episode, else what its envelope says, else ''."""
+        if not self.timeline.episodes:
+            return entry.clinic
+        episode = self.timeline.episode_of(self.timeline.day_of(entry.at))
+        return episode.enrolled.clinic_id if episode else entry.clinic
+
+    def entries(self) -> Iterator[AnyEntry]:
+        """Every entry, those of cold weeks read from the store."""
+        yield from self.head.structural
+        for number in sorted(self.head.weeks):
+            if (week := self._weeks.get(number)) is not None:
+                yield from week.entries
 
     # -- a day's facts (the Source of processors.days) ----------------------------------------------------------------------------
 
@@ -258,10 +283,11 @@ class Archive:
         return found
 
     def _counts(self, entry: Dated) -> bool:
-        if entry.retracted:
-            return False
-        day = self.timeline.day_of(entry.at)
-        return day <= self.today and self.timeline.episode_of(day) is not None
+        return not entry.retracted and self._counts_on(entry, self.timeline.day_of(entry.at))
+
+    def _counts_on(self, entry: Dated, day: int) -> bool:
+        """Whether an entry that is dated to a day counts."""
+        return not entry.retracted and day <= self.today and self.timeline.episode_of(day) is not None
 
     def _session_entries(self, session_id: str) -> list[Session | Rep]:
         found = self._of_session.get(session_id)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from operator import is_
 from typing import Protocol
 
-from processors.entries import Activity, Dated, Exercise, Rep, Session
+from processors.entries import Activity, Alone, Dated, Exercise, Rep, Session
 from schemas.instants import SECOND
 
 NEAR = 30 * 60 * SECOND
@@ -76,9 +76,12 @@ class DayFacts:
         """The summaries of activity."""
         return [entry for entry in self.entries if type(entry) is Activity]
 
-    def with_entry(self, entry: Dated) -> DayFacts:
-        """These facts and one more that isn't about a session."""
-        return DayFacts(self.day, self.over, [*self.entries, entry], self.reports, self.sensed, self.sessions)
+    def with_entry(self, entry: Alone) -> DayFacts:
+        """These facts and one more that isn't about a session, or reports one, where none was sensed."""
+        entries = [*self.entries, entry]
+        if not isinstance(entry, Exercise):
+            return DayFacts(self.day, self.over, entries, self.reports, self.sensed, self.sessions)
+        return DayFacts(self.day, self.over, entries, [*self.reports, entry], self.sensed, [*self.sessions, _reported(entry)])
 
     def same_sessions(self, other: DayFacts) -> bool:
         """Whether the sessions and repetitions are made of the very same entries as in `other`, the facts of the day some time ago."""
@@ -239,6 +242,11 @@ def assemble(source: Source, day: int, *, over: bool) -> DayFacts:
             facts.sessions.append(DaySession(session.session_id, exercise, reps, session, report))
     for report in facts.reports:
         if id(report) not in taken and not _named_elsewhere(source, report):
-            name = report.session_id if report.session_id is not None else f"{report.source}#{report.id}"
-            facts.sessions.append(DaySession(name, report.exercise_id, report.reps, None, report))
+            facts.sessions.append(_reported(report))
     return facts
+
+
+def _reported(report: Exercise) -> DaySession:
+    """The session of which only a report is known."""
+    name = report.session_id if report.session_id is not None else f"{report.source}#{report.id}"
+    return DaySession(name, report.exercise_id, report.reps, None, report)

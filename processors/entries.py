@@ -215,7 +215,9 @@ class Note(Entry, tag="A"):
     alert_id: str
 
 
-Dated = Session | Rep | Exercise | Pain | Dose | Score | Activity | Symptom | Checkin
+Alone = Exercise | Pain | Dose | Score | Activity | Symptom | Checkin
+"""What may stand alone: no session that was sensed is made of it."""
+Dated = Session | Rep | Alone
 Structural = Enrolled | Discharged | Prescribed | Ended | Setup | Minutes | Retraction | Note
 AnyEntry = Dated | Structural
 PLAIN = (Pain, Dose, Score, Activity, Symptom, Checkin)

@@ -1,17 +1,19 @@
 """A patient's ledger: what is known of him, and how a new fact, a retraction or the time changes it.
 
 In: entries (`processors.entries`) in the log's order, and the time. Out: the days that are stale, for `processors.issue`. Which days an
-entry can change is told in one place, `Ledger._touched_by`.
+entry can change is told in one place, `Ledger.days_touched_by`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeGuard
 
 from processors.archive import FARTHEST, LONG_SILENCE, Archive, Head
-from processors.days import MOTION, Sensed, near_midnight
+from processors.days import MOTION, DayFacts, Sensed, near_midnight
 from processors.entries import (
     PLAIN,
+    Alone,
     AnyEntry,
     Dated,
     Discharged,
@@ -25,10 +27,9 @@ from processors.entries import (
     Session,
     Setup,
 )
-from processors.episodes import Episode
 from processors.index import HEAD, NOWHERE, report_key, session_key
 from processors.shelf import pack
-from processors.summary import grown
+from processors.summary import DaySummary, grown
 from processors.weeks import week_of
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
@@ -75,10 +76,10 @@ class Ledger(Archive):
             )
             self._stale_again(standing.day)
             return
-        if isinstance(entry, PLAIN) and self.timeline.episodes and self._counts(entry):
-            day = self.timeline.day_of(entry.at)
+        day = self.timeline.day_of(entry.at) if self.timeline.episodes else None
+        if day is not None and self._counts_on(entry, day) and self._stands_alone(entry, day):
             self._lay(entry, number, day)
-            self._add_plain(entry, day)
+            self._add_alone(entry, day)
             return
         before = set[int]()
         if isinstance(entry, NAMING) and entry.session_id is not None:
@@ -87,14 +88,13 @@ class Ledger(Archive):
             elif isinstance(entry, Session) and entry.retracted:
                 self._lose_session(entry.session_id)
             if self.names_known_session(entry):
-                before = self._touched_by(entry)
+                before = self.days_touched_by(entry)
             self._index_session(entry, number)
             self._forget_standing(entry)
-        dated = self.timeline.day_of(entry.at) if self.timeline.episodes else None
-        self._lay(entry, number, dated)
-        if dated is not None and isinstance(entry, STARTING) and near_midnight(self, dated, entry.at):
+        self._lay(entry, number, day)
+        if day is not None and isinstance(entry, STARTING) and near_midnight(self, day, entry.at):
             self._chains.clear()
-        self._stale(before | self._touched_by(entry))
+        self._stale(before | self.days_touched_by(entry))
 
     def _lay(self, entry: Dated, number: int, day: int | None) -> None:
         """Put an entry with the others of its week, its session and its day (None while no episode dates it)."""
@@ -103,21 +103,34 @@ class Ledger(Archive):
         if isinstance(entry, MOTION) and entry.session_id in self._of_session:
             self._of_session[entry.session_id].append(entry)
         if day is not None:
-            if day in self._counted and self._counts(entry):
+            if day in self._counted and self._counts_on(entry, day):
                 self._counted[day].append(entry)
             if number in self._by_day:
                 self._by_day[number].setdefault(day, []).append(entry)
 
-    def _add_plain(self, entry: Dated, day: int) -> None:
-        """Have a day's facts and summary grow by an entry that changes nothing else of them, where they are at hand."""
-        stale, found = self.head.stale, self._fresh.get(day)
-        if found is None and not stale.everything and day not in stale.days and day in self.shown:
-            summary = self.summary(day)
-            found = None if summary is None else (self.shown[day][0], summary)
+    def _stands_alone(self, entry: Dated, day: int) -> TypeGuard[Alone]:
+        """Whether an entry of a day can be added to what is known of it: it is about no session, or about one that pairs with no other."""
+        if isinstance(entry, Exercise):
+            return entry.session_id is None and not near_midnight(self, day, entry.at) and len(self.chain(day)) == 1
+        return isinstance(entry, PLAIN)
+
+    def _add_alone(self, entry: Alone, day: int) -> None:
+        """Have a day's facts and summary grow by an entry that stands alone, where they are at hand."""
+        found = self._fresh.get(day) or self._as_issued(day)
         self._stale({day})
-        if found is not None:
-            facts = found[0].with_entry(entry)
-            self._fresh[day] = facts, grown(found[1], facts, entry, self.plans.of(day))
+        if found is None or (isinstance(entry, Exercise) and found[0].sensed):
+            return
+        facts = found[0].with_entry(entry)
+        self._fresh[day] = facts, grown(found[1], facts, entry, self.plans.of(day))
+
+    def _as_issued(self, day: int) -> tuple[DayFacts, DaySummary] | None:
+        """The facts of a day and their summary as of the last flush, if nothing changed since; None where the facts aren't at hand."""
+        stale, summary = self.head.stale, self.summary(day)
+        if summary is None or stale.everything or day in stale.days:
+            return None
+        if day not in self.shown and not summary.adherence.heard:
+            self.shown[day] = DayFacts(day, summary.adherence.over), self.plans.of(day)
+        return (self.shown[day][0], summary) if day in self.shown else None
 
     def _index_session(self, entry: Dated, number: int) -> None:
         if isinstance(entry, Session | Rep):
@@ -167,10 +180,6 @@ class Ledger(Archive):
             self._now.pop(day, None)
 
     def days_touched_by(self, entry: Dated) -> set[int]:
-        """The days whose own facts an entry can change, as things stand."""
-        return self._touched_by(entry)
-
-    def _touched_by(self, entry: Dated) -> set[int]:
         """The days whose own facts an entry can change, as things stand: its day, and for sessions all days that pair with it."""
         if not self.timeline.episodes:
             return set()
@@ -223,13 +232,13 @@ class Ledger(Archive):
                     self._retract(dated)
 
     def _retract(self, entry: Dated) -> None:
-        before = self._touched_by(entry)
+        before = self.days_touched_by(entry)
         entry.retracted = True
         self._counted.clear()
         self._chains.clear()
         self.head.stale.restate = True
         self._forget_standing(entry)
-        self._stale(before | self._touched_by(entry))
+        self._stale(before | self.days_touched_by(entry))
 
     def _lose_session(self, session_id: str) -> None:
         self.head.lost_sessions.add(session_id)
@@ -253,7 +262,7 @@ class Ledger(Archive):
             self._age(head.today)
             return
         coming = self._coming(now) if self.timeline.episodes else []
-        linked = {day for entry in coming for day in self._touched_by(entry)}
+        linked = {day for entry in coming for day in self.days_touched_by(entry)}
         head.now = now
         if not self.timeline.episodes:
             return
@@ -264,7 +273,7 @@ class Ledger(Archive):
             self.pain_baselines.clear()
             head.stale.care = head.stale.care or any(isinstance(x, Setup | Minutes) for x in head.structural)
             self._forget_days()
-        linked |= {day for entry in coming for day in self._touched_by(entry)}
+        linked |= {day for entry in coming for day in self.days_touched_by(entry)}
         last = min(head.today if head.today is not None else today, today)
         self._stale(linked | set(range(max(last + 1, today - LONG_SILENCE), today + 1)))
         for week in range(last // 7, today // 7):
@@ -320,17 +329,6 @@ class Ledger(Archive):
                     entry.shown_retracted, entry.shown_clinic = entry.retracted, clinic
                     yield entry
 
-    def clinic_of(self, entry: AnyEntry) -> str:
-        """The clinic of a fact: that of its day's episode, else what its envelope says, else ''."""
-        if not self.timeline.episodes:
-            return entry.clinic
-        episode = self.timeline.episode_of(self.timeline.day_of(entry.at))
-        return episode.enrolled.clinic_id if episode else entry.clinic
-
-    def episodes(self) -> list[Episode]:
-        """The episodes, in order."""
-        return self.timeline.episodes
-
     # -- state --------------------------------------------------------------------------------------------------------------------
 
     def forget(self) -> None:
@@ -342,13 +340,6 @@ class Ledger(Archive):
         self.head = Head(now=self.head.now, position=self.head.position, forgotten=True)
         self.recount(redate=True)
         self.settled()
-
-    def entries(self) -> Iterator[AnyEntry]:
-        """Every entry, those of cold weeks read from the store."""
-        yield from self.head.structural
-        for number in sorted(self.head.weeks):
-            if (week := self._weeks.get(number)) is not None:
-                yield from week.entries
 
     def save(self) -> None:
         """Write what changed to the store and drop what is cold."""

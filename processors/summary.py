@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from processors.days import DayFacts
-from processors.entries import Checkin, Dated, Dose, Pain, Rep, Score
+from processors.entries import Alone, Checkin, Dose, Exercise, Pain, Rep, Score
 from processors.plans import DayPlan
 from processors.shelf import raw
 
@@ -221,16 +221,20 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
     )
 
 
-def grown(summary: DaySummary, facts: DayFacts, entry: Dated, plan: DayPlan) -> DaySummary:
-    """A day's summary when an entry that isn't about a session was added to its facts; `summarise` of them gives the same."""
+def grown(summary: DaySummary, facts: DayFacts, entry: Alone, plan: DayPlan) -> DaySummary:
+    """A day's summary when an entry that stands alone was added to its facts; `summarise` of them gives the same."""
     adherence, pains, doses, scores, seen = summary.adherence, summary.pains, summary.doses, summary.scores, summary.seen
-    if not adherence.heard:
+    if not adherence.heard or isinstance(entry, Exercise):
         adherence = plan_totals(facts, plan)
     datum = summary.datum
     if type(entry) is not Checkin:
         own = Datum(entry.time, entry.source, entry.id)
         datum = own if datum is None else min(datum, own)
-    if isinstance(entry, Pain):
+    if isinstance(entry, Exercise):
+        seen = seen_on(facts, plan)
+        if entry.pain_nrs is not None:
+            pains = sorted([*pains, (entry.at, entry.pain_nrs)])
+    elif isinstance(entry, Pain):
         pains = sorted([*pains, (entry.at, entry.nrs)])
     elif isinstance(entry, Score):
         scores = _in_order([*scores, _seen_score(entry)])

@@ -63,11 +63,11 @@ class Weeks:
         return sum(len(week.entries) for week in self._parts.values() if week is not None)
 
     def append(self, number: int, entry: Dated) -> None:
-        """Add an entry to a week."""
-        week = self.get(number)
-        if week is None:
-            week = self._parts[number] = Week([])
-        week.entries.append(entry)
+        """Add an entry to a week, which is not read for that."""
+        if (week := self._parts.get(number)) is not None:
+            week.entries.append(entry)
+        else:
+            self._parts.pop(number, None)
         self._log().append((number, entry))
         self._grown = True
 

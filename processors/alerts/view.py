@@ -5,6 +5,8 @@ In: a ledger whose time was moved. Out: a `View`; every rule is a pure function 
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from processors.calendar import day_start, local_day
 from processors.days import DayFacts
 from processors.episodes import Episode
@@ -29,7 +31,6 @@ class View:
         self.first = episode.first
         self._speaks_from = self._first_after(since)
         self.lenient = lenient
-        self.last_over = self._last_over()
         self.day = ledger.days_of(episode).__getitem__
         self.baselines = ledger.pain_baselines
 
@@ -40,10 +41,11 @@ class View:
         found._speaks_from = self.first
         return found
 
-    def _last_over(self) -> int:
+    @cached_property
+    def last_over(self) -> int:
         """The last day that is over; the one before the episode's first while none is."""
-        day = self.today
-        while day >= self.first and self.now < self.episode.over_at(day):
+        day, over_at = self.today, self._ledger.timeline.over_at
+        while day >= self.first and self.now < over_at(day):
             day -= 1
         return max(day, self.first - 1)
 
