@@ -8,7 +8,7 @@ them, an index of ids in buckets, and a strip of day summaries by week. All but 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from weakref import proxy
 
@@ -18,6 +18,7 @@ from processors.alerts_state import OpenAlert
 from processors.calendar import day_start
 from processors.days import MOTION, DayFacts, Sensed, assemble, chain, stand
 from processors.entries import (
+    Alone,
     AnyEntry,
     Dated,
     Discharged,
@@ -37,7 +38,7 @@ from processors.index import Index, report_key, session_key
 from processors.plans import DayPlan, PlanBook
 from processors.shelf import Shelf, raw, unpack, version_of
 from processors.store import StateStore
-from processors.summary import NOTHING, DaySummary, aged, summarise
+from processors.summary import NOTHING, DaySummary, aged, grown, summarise
 from processors.weeks import Weeks, week_of
 from schemas.instants import DAY_SECONDS, SECOND
 
@@ -121,6 +122,15 @@ class Head(msgspec.Struct, array_like=True):
     known: int = 0
 
 
+@dataclass(slots=True)
+class Examined:
+    """The facts of a day and their summary; `added` stand alone, and aren't in either yet."""
+
+    facts: DayFacts
+    summary: DaySummary
+    added: list[Alone] = field(default_factory=list)
+
+
 class Days(dict[int, DaySummary]):
     """The summaries of an episode's days up to today, as of now, whether they were issued or not; any other day is empty.
 
@@ -160,7 +170,7 @@ class Archive:
         self._standing_reports: dict[str, Exercise | None] = {}
         self._counted: dict[int, list[Dated]] = {}
         self._chains: dict[int, range] = {}
-        self._fresh: dict[int, tuple[DayFacts, DaySummary]] = {}
+        self._fresh: dict[int, Examined] = {}
         self._now: Days | None = None
         self.pain_baselines: dict[tuple[int, int, int], float | None] = {}  # by day and what the rule asks: `processors.alerts.pain`
         self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
@@ -327,21 +337,28 @@ class Archive:
         strip = self.strips.get(day // 7)
         return strip.days.get(day) if strip else None
 
-    def examine(self, day: int) -> tuple[DayFacts, DaySummary]:
-        """The facts of a day in an episode and their summary, as of now."""
+    def examine(self, day: int) -> Examined:
+        """A day of an episode as of now."""
         over, found = self.is_over(day), self._fresh.get(day)
         if found is None:
             facts = assemble(self, day, over=over)
-            found = self._fresh[day] = (facts, summarise(facts, self.plans.of(day)))
-        elif found[0].over != over:
-            found = self._fresh[day] = (replace(found[0], over=over), aged(found[1], over=over))
+            found = self._fresh[day] = Examined(facts, summarise(facts, self.plans.of(day)))
+            return found
+        if found.added:
+            facts = found.facts.with_entries(found.added)
+            one = found.added[0] if len(found.added) == 1 else None
+            plan = self.plans.of(day)
+            summary = summarise(facts, plan) if one is None else grown(found.summary, facts, one, plan)
+            found = self._fresh[day] = Examined(facts, summary)
+        if found.facts.over != over:
+            found = self._fresh[day] = Examined(replace(found.facts, over=over), aged(found.summary, over=over))
         return found
 
     def current(self, day: int) -> DaySummary:
         """The summary of a day in an episode as of now, whether it was issued or not."""
         stale = self.head.stale
         known = None if stale.everything or day in stale.days else self.summary(day)
-        return self.examine(day)[1] if known is None else known
+        return self.examine(day).summary if known is None else known
 
     def days_of(self, episode: Episode) -> Days:
         """The days of an episode as of now, remembered until the time or a fact changes them."""

@@ -76,12 +76,14 @@ class DayFacts:
         """The summaries of activity."""
         return [entry for entry in self.entries if type(entry) is Activity]
 
-    def with_entry(self, entry: Alone) -> DayFacts:
-        """These facts and one more that isn't about a session, or reports one, where none was sensed."""
-        entries = [*self.entries, entry]
-        if not isinstance(entry, Exercise):
+    def with_entries(self, added: list[Alone]) -> DayFacts:
+        """These facts and more that aren't about a session, or report one, where none was sensed."""
+        reports = [entry for entry in added if isinstance(entry, Exercise)]
+        entries = [*self.entries, *added]
+        if not reports:
             return DayFacts(self.day, self.over, entries, self.reports, self.sensed, self.sessions)
-        return DayFacts(self.day, self.over, entries, [*self.reports, entry], self.sensed, [*self.sessions, _reported(entry)])
+        sessions = [*self.sessions, *map(_reported, reports)]
+        return DayFacts(self.day, self.over, entries, [*self.reports, *reports], self.sensed, sessions)
 
     def same_sessions(self, other: DayFacts) -> bool:
         """Whether the sessions and repetitions are made of the very same entries as in `other`, the facts of the day some time ago."""

@@ -181,7 +181,8 @@ class Issue:
             self._empty(day)
             return None
         plan = ledger.plans.of(day)
-        facts, summary = ledger.examine(day)
+        examined = ledger.examine(day)
+        facts, summary = examined.facts, examined.summary
         self._facts[day] = facts
         ledger.head.strips.add(day // 7)
         ledger.strips.edit(day // 7).days[day] = summary

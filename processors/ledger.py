@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeGuard
 
-from processors.archive import FARTHEST, LONG_SILENCE, Archive, Head
+from processors.archive import FARTHEST, LONG_SILENCE, Archive, Examined, Head
 from processors.days import MOTION, DayFacts, Sensed, near_midnight
 from processors.entries import (
     PLAIN,
@@ -29,7 +29,6 @@ from processors.entries import (
 )
 from processors.index import HEAD, NOWHERE, report_key, session_key
 from processors.shelf import pack
-from processors.summary import DaySummary, grown
 from processors.weeks import week_of
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
@@ -115,22 +114,21 @@ class Ledger(Archive):
         return isinstance(entry, PLAIN)
 
     def _add_alone(self, entry: Alone, day: int) -> None:
-        """Have a day's facts and summary grow by an entry that stands alone, where they are at hand."""
+        """Have what is at hand of a day grow by an entry that stands alone, once it is asked for."""
         found = self._fresh.get(day) or self._as_issued(day)
         self._stale({day})
-        if found is None or (isinstance(entry, Exercise) and found[0].sensed):
-            return
-        facts = found[0].with_entry(entry)
-        self._fresh[day] = facts, grown(found[1], facts, entry, self.plans.of(day))
+        if found is not None and not (isinstance(entry, Exercise) and found.facts.sensed):
+            found.added.append(entry)
+            self._fresh[day] = found
 
-    def _as_issued(self, day: int) -> tuple[DayFacts, DaySummary] | None:
-        """The facts of a day and their summary as of the last flush, if nothing changed since; None where the facts aren't at hand."""
+    def _as_issued(self, day: int) -> Examined | None:
+        """A day as of the last flush, if nothing changed since; None where its facts aren't at hand."""
         stale, summary = self.head.stale, self.summary(day)
         if summary is None or stale.everything or day in stale.days:
             return None
         if day not in self.shown and not summary.adherence.heard:
             self.shown[day] = DayFacts(day, summary.adherence.over), self.plans.of(day)
-        return (self.shown[day][0], summary) if day in self.shown else None
+        return Examined(self.shown[day][0], summary) if day in self.shown else None
 
     def _index_session(self, entry: Dated, number: int) -> None:
         if isinstance(entry, Session | Rep):

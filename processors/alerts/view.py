@@ -89,4 +89,4 @@ class View:
 
     def facts(self, day: int) -> DayFacts:
         """The facts of a day: read only where its summary doesn't tell enough."""
-        return self._ledger.examine(day)[0]
+        return self._ledger.examine(day).facts

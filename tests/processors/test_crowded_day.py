@@ -90,7 +90,7 @@ def crowded_days(draw: st.DrawFn) -> History:
 
 
 def summary_of(made: Run) -> DaySummary:
-    return made.processor.ledger("P").examine(parse_day(date(DAY)))[1]
+    return made.processor.ledger("P").examine(parse_day(date(DAY))).summary
 
 
 @laws
