@@ -95,6 +95,7 @@ class _Evaluation:
 
     def __init__(self, ledger: Ledger, policy: Policy, view: View, change: Change, scope: Scope) -> None:
         self.ledger, self.view, self.change, self.scope = ledger, view, change, scope
+        self.whole = view.whole()  # as standing alerts are judged: mostly the same
         self.rules = policy.alert_rules.of(view.episode.enrolled.clinic_id)
         self._found: dict[tuple[str, bool], dict[str, Finding]] = {}
 
@@ -110,13 +111,12 @@ class _Evaluation:
     def _day(self, rule: InForce) -> int:
         return self.view.today if KINDS[rule.kind].at_once else self.view.last_over
 
-    def _finding(self, rule: InForce, *, whole: bool) -> dict[str, Finding]:
-        """What holds now, by key; with `whole` as a standing alert is judged."""
-        found = self._found.get((rule.name, whole))
+    def _finding(self, rule: InForce, view: View) -> dict[str, Finding]:
+        """What holds now, by key."""
+        name = rule.name, view is self.whole
+        found = self._found.get(name)
         if found is None:
-            view = self.view.whole() if whole else self.view
-            found = {x.key: x for x in KINDS[rule.kind].find(view, rule, self._day(rule))}
-            self._found[rule.name, whole] = found
+            found = self._found[name] = {x.key: x for x in KINDS[rule.kind].find(view, rule, self._day(rule))}
         return found
 
     # -- what stands ----------------------------------------------------------------------------------------------------------------
@@ -145,20 +145,19 @@ class _Evaluation:
             return RULE_OFF
         if rule.kind not in self.scope.kinds:
             return None
-        finding = self._finding(rule, whole=True).get(alert.key) or self._finding(rule, whole=False).get(alert.key)
+        finding = self._finding(rule, self.whole).get(alert.key) or self._finding(rule, self.view).get(alert.key)
         if finding is not None:
             if alert.day != finding.day:
                 alert.day, self.ledger.changed = finding.day, True
             return None
-        kind, whole = KINDS[rule.kind], self.view.whole()
-        if self.scope.by_fact and alert.day and not self._held(alert, rule, whole):
+        if self.scope.by_fact and alert.day and not self._held(alert, rule):
             return MOOT
-        return kind.clear(whole, rule, alert.key, alert.day)
+        return KINDS[rule.kind].clear(self.whole, rule, alert.key, alert.day)
 
-    def _held(self, alert: OpenAlert, rule: InForce, whole: View) -> bool:
+    def _held(self, alert: OpenAlert, rule: InForce) -> bool:
         """Whether an alert's condition held on the day on which it was last seen to hold, by what is known now."""
-        found = (x for view in (whole, self.view) for x in KINDS[rule.kind].find(view, rule, alert.day))
-        return any(x.key == alert.key for x in found)
+        views = (self.view,) if self.view is self.whole else (self.whole, self.view)
+        return any(x.key == alert.key for view in views for x in KINDS[rule.kind].find(view, rule, alert.day))
 
     def _too_old(self, alert: OpenAlert, rule: InForce) -> bool:
         days = rule.rule.expires_days
@@ -167,7 +166,7 @@ class _Evaluation:
     # -- what begins ----------------------------------------------------------------------------------------------------------------
 
     def _raise_or_open(self, rule: InForce) -> None:
-        found = self._finding(rule, whole=False)
+        found = self._finding(rule, self.view)
         if not found:
             return
         mine = {x.key: (name, x) for name, x in self.ledger.head.alerts.items() if x.rule == rule.name and x.stands}

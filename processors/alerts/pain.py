@@ -67,7 +67,7 @@ def _flare_on(view: View, of: PainFlare, day: int) -> Finding | None:
         if run and run[0][0] - run[-1][0] >= of.sustained_h * HOUR:
             since = run[-1][0]
             recent = range(day, max(view.first - 1, day - FLARE_DAYS), -1)
-            days = [number for number in recent if any(at >= since for at, _ in view.day(number).pains)]
+            days = [number for number in recent if (told := view.day(number).pains) and told[-1][0] >= since]
             worst = max(nrs for _, nrs in run)
             says = {"value": f"{worst:g}", "rise": f"{of.rise:g}", "baseline": f"{usual:g}"}
             return Finding("", format_day(days[-1]), day, worst, always(run[0][0]), rows_of("pain_daily", days[::-1]), says)

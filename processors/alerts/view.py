@@ -35,7 +35,9 @@ class View:
         self.baselines = ledger.pain_baselines
 
     def whole(self) -> View:
-        """The same view without a limit to days that ended after the plan in force was recorded: what a standing alert is judged by."""
+        """The view without a limit to days that ended after the plan in force was recorded: what a standing alert is judged by."""
+        if self._speaks_from == self.first:
+            return self
         found = View.__new__(View)
         found.__dict__.update(self.__dict__)
         found._speaks_from = self.first
