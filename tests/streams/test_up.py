@@ -127,6 +127,7 @@ def test_an_unreachable_broker_is_told(tmp_path: Path):
 
 
 def test_a_topic_with_other_settings_is_told(fresh: str, tmp_path: Path):
+    declare(fresh, 4, "rtm", 1)
     said = one_line(rtm("up", "--folder", str(tmp_path), **environment(fresh) | {"RTM_PARTITIONS": "3"}))
     assert "partitions is 4, must be 3" in said
 

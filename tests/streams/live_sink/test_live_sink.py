@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import orjson
 import pytest
@@ -360,11 +361,12 @@ def test_the_command_sinks_until_sigterm_and_has_then_flushed(fresh_topics, tmp_
     write(fresh_topics, metrics(30))
     with open_warehouse(f"chdb://{tmp_path / 'warehouse'}") as warehouse:
         migrate(warehouse)
-    environment = os.environ | {"RTM_KAFKA": fresh_topics, "RTM_SINK_AGE_S": "3600"}
+    port = free_port()
+    environment = os.environ | {"RTM_KAFKA": fresh_topics, "RTM_SINK_AGE_S": "3600", "RTM_METRICS_PORT": str(port)}
     command = [sys.executable, "-c", "from streams.cli import main; main()", "sink", "--warehouse", f"chdb://{tmp_path / 'warehouse'}"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout.readline() == f"sink ready: 16 partitions, group {group}-1-sink\n"
-        time.sleep(1.5)
+        until(lambda: b"rtm_sink_rows_in_hand 30.0" in urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10).read())
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == "sink stopped: 30 rows, 0 dead letters\n"
         assert process.wait(90) == 0
