@@ -26,9 +26,11 @@ _SECONDS = {f":{second:02d}.": second * SECOND for second in range(61)}
 _UNITS: tuple[int, ...] = tuple(10 ** (9 - digits) for digits in range(10))
 """Nanoseconds of the last digit of a fraction of so many digits."""
 
-_minutes: dict[str, int] = {}
+_MINUTES = {f":{minute:02d}": minute * 60 * SECOND for minute in range(60)}
+
+_hours: dict[str, int] = {}
 _rests: dict[str, int] = {}
-"""What was parsed lately: minutes of the years 1901 to 2261 alone, so that no rest, a day at most, takes them out of the range."""
+"""What was parsed lately: hours of the years 1901 to 2261 alone, so that no rest, a day at most, takes them out of the range."""
 
 _NO_INSTANT = "not an RFC 3339 time with an offset and at most nine decimals"
 
@@ -77,35 +79,37 @@ def parse_instant(text: object) -> int:
     A leap second is the first instant after it, as POSIX counts. ValueError for anything else, instants outside 1900..2262 included.
     """
     try:
-        minute, rest = _minutes.get(text[:16]), _rests.get(text[16:])  # type: ignore[index]
+        hour, minute, rest = _hours.get(text[:13]), _MINUTES.get(text[13:16]), _rests.get(text[16:])  # type: ignore[index]
     except (TypeError, KeyError):  # an object can be asked for a slice, as for any key
         raise ValueError(_NO_INSTANT) from None  # pydantic collects ValueError
     if rest is None:
         rest = _behind_the_minute(text)
-    return minute + rest if minute is not None else _in_range(text, rest)  # type: ignore[arg-type]
+    if hour is None or minute is None:
+        return _in_range(text, rest)  # type: ignore[arg-type]
+    return hour + minute + rest
 
 
 def _behind_the_minute(text: object) -> int:
     """Nanoseconds of what stands behind the minute, which wasn't seen lately; ValueError when that is no text."""
     if not isinstance(text, str):
         raise ValueError(_NO_INSTANT)  # noqa: TRY004 - pydantic collects ValueError
-    digits, said = text[20:-1], text[16:]
+    digits = text[20:-1]
     second = _SECONDS.get(text[16:20])
     if second is not None and len(digits) <= 9 and digits.isdigit() and digits.isascii() and text[-1] == "Z":
         return second + int(digits) * _UNITS[len(digits)]
-    rest = _rest(said)
+    rest = _rest(said := text[16:])
     if "." not in said:
         _remember(_rests, said, rest)
     return rest
 
 
 def _in_range(text: str, rest: int) -> int:
-    """The instant of a text whose minute wasn't seen lately; `rest` is what stands behind the minute, ns."""
+    """The instant of a text whose hour wasn't seen lately; `rest` is what stands behind the minute, ns."""
     minute = _minute(text[:16])
     if not FIRST <= minute + rest <= LAST:
         raise ValueError("a time outside 1900-01-01..2262-04-11")
     if "1901" <= text[:4] <= "2261":
-        _remember(_minutes, text[:16], minute)
+        _remember(_hours, text[:13], minute - _MINUTES[text[13:16]])
     return minute + rest
 
 
