@@ -6,20 +6,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from schemas.codecs import decode_line, encode_kafka
 from schemas.events import CHUNK
 from schemas.facts import Fact
 from streams.kafka.outgoing import Outgoing, tick_record
 from streams.kafka.placement import partition_of
-from streams.kafka.topics import declare
-from streams.kafka.writing import Writer
+from streams.kafka.topics import LARGEST_BATCH, declare
+from streams.kafka.writing import BATCH_BYTES, LINGER_MS, Writer, compression
 from streams.supervisor import leashed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -52,6 +52,22 @@ def write(bootstrap: str, records: Iterable[Outgoing]) -> int:
             written += 1
         writer.flush()
     return written
+
+
+def write_unseen(bootstrap: str, records: Iterable[Outgoing]) -> tuple[int, Callable[[], None]]:
+    """Write records that no worker sees yet, some in every partition: how many, and what shows them all at once."""
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap, transactional_id="bench", transaction_timeout_ms=300_000, compression_type=compression(),
+        linger_ms=LINGER_MS, batch_size=BATCH_BYTES, max_request_size=LARGEST_BATCH,
+    )  # fmt: skip
+    producer.init_transactions()
+    producer.begin_transaction()
+    written = 0
+    for each in records:
+        producer.send(each.topic, value=each.value, key=each.key, headers=each.headers, partition=each.partition)
+        written += 1
+    producer.flush()
+    return written, producer.commit_transaction
 
 
 def enrolled(patients: int) -> Iterator[Fact]:
@@ -95,41 +111,27 @@ def _used(stat: Path) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
 
 
-def folded(bootstrap: str, process: subprocess.Popen[str], generation: int = 1, topics: Iterable[str] = (EVENTS,)) -> tuple[float, float]:
-    """Wait until a worker has committed all of the topics; the seconds, by the wall and by its CPU, since now."""
-    return folded_behind(bootstrap, process, {}, generation, topics)[1:]
-
-
-def ends(bootstrap: str, topic: str) -> dict[TopicPartition, int]:
-    """The offset behind the last record of each partition."""
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap)
-    try:
-        return consumer.end_offsets([TopicPartition(topic, partition) for partition in range(PARTITIONS)])
-    finally:
-        consumer.close()
-
-
-def folded_behind(
-    bootstrap: str, process: subprocess.Popen[str], begin: dict[TopicPartition, int], generation: int = 1, topics: Iterable[str] = (EVENTS,)
-) -> tuple[int, float, float]:
-    """Wait until a worker has committed all of the topics; the records, the seconds by the wall and those of its CPU, since when it had
-
-    committed what lies before `begin`: what a process does once only, when it meets its first records, isn't counted then.
+def folded(
+    bootstrap: str,
+    process: subprocess.Popen[str],
+    generation: int = 1,
+    topics: Iterable[str] = (EVENTS,),
+    show: Callable[[], None] | None = None,
+) -> tuple[float, float]:
+    """Wait until a worker has committed all of the topics; the seconds, by the wall and by its CPU, since now, when `show` is called: it
+    ends a transaction, whose marker is the last of each partition.
     """
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, group_id=f"{GROUP}-{generation}", enable_auto_commit=False)
     places = [TopicPartition(topic, partition) for topic in topics for partition in range(PARTITIONS)]
-
-    def left(until: dict[TopicPartition, int]) -> int:
-        assert process.poll() is None
-        return sum(max(end - (consumer.committed(place) or 0), 0) for place, end in until.items())
-
     try:
-        while left(begin):
-            time.sleep(0.02)
-        began, used, records = time.perf_counter(), cpu_s(process), left(consumer.end_offsets(places))
-        while left(consumer.end_offsets(places)):
+        began, used, markers = time.perf_counter(), cpu_s(process), 0
+        if show is not None:
+            show()
+            markers = 1
+        while any((consumer.committed(place) or 0) < end - markers for place, end in consumer.end_offsets(places).items()):
+            assert process.poll() is None
             time.sleep(0.05)
-        return records, time.perf_counter() - began, cpu_s(process) - used
+        return time.perf_counter() - began, cpu_s(process) - used
     finally:
         consumer.close()
 

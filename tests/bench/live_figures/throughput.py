@@ -30,17 +30,16 @@ from tests.bench.live_figures.common import (
     PARTITIONS,
     SENSOR,
     cpu_s,
-    ends,
     enrolled,
     figure,
     folded,
-    folded_behind,
     main_thread_cpu_s,
     pain,
     record,
     ticks,
     worker,
     write,
+    write_unseen,
 )
 from tests.bench.replay import BEGIN, TICK_S, enrolment, reports
 from tests.streams.live_log import read_all
@@ -77,7 +76,7 @@ def _waiting(bootstrap: str) -> bool:
 
 def samples(bootstrap: str, folder: Path, rows: int) -> None:
     """Rows of imu6x2 (48 bytes each) per second through motion, each session closed and gone over once more; calibrated, sessions of a
-    minute, chunks of 5 s, those of all sessions in turn. What lies behind the first tenth counts.
+    minute, chunks of 5 s, those of all sessions in turn. The worker runs, and has folded others, when they show, all at once.
     """
     calibration = {"axis_proximal": [0, 1, 0], "axis_distal": [0, 1, 0], "lever_proximal_m": [-0.1, 0, 0], "lever_distal_m": [0.15, 0, 0]}
     t = np.arange(IMU_ROWS * 12) / IMU_HZ
@@ -99,15 +98,12 @@ def samples(bootstrap: str, folder: Path, rows: int) -> None:
                 at = start + (seq + 1) * 5 * SECOND
                 yield record(make_fact(CHUNK, f"p{session:05d}", "/bench", f"{name}{session}-{seq}", at, data, clinic="north"))
 
-    write(bootstrap, chunks(4, "first"))
-    with worker(bootstrap, folder) as process:  # compiles, where the cache is empty
-        folded(bootstrap, process, topics=[SENSOR])
     sessions = max(10, rows // len(t))
-    write(bootstrap, chunks(sessions // 10, "w"))
-    begin = ends(bootstrap, SENSOR)
-    write(bootstrap, chunks(sessions, "s"))
-    with worker(bootstrap, folder) as process:
-        records, wall, cpu = folded_behind(bootstrap, process, begin, topics=[SENSOR])
+    write(bootstrap, chunks(max(4, sessions // 10), "w"))
+    with worker(bootstrap, folder) as process:  # compiles, where the cache is empty, and has seen each kernel when the rest shows
+        folded(bootstrap, process, topics=[SENSOR])
+        records, show = write_unseen(bootstrap, chunks(sessions, "s"))
+        wall, cpu = folded(bootstrap, process, topics=[SENSOR], show=show)
     count = records * IMU_ROWS
     reference = {"what": "numpy: the same bytes copied and summed once", "value": round(_touch(imus, sessions)), "unit": "rows/s of CPU"}
     figure("worker_imu6x2_rows_per_s", count / wall, "rows/s", per_cpu_s=round(count / cpu), rows=count, reference=reference)
