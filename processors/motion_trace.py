@@ -47,6 +47,7 @@ class Trace:
         self._marks = marks
         self._next = 0
         self._runs: list[Run] = []
+        self._instants: NDArray[np.int64] | None = None
         self._samples: list[NDArray[np.float32]] = []
         self._signal: list[NDArray[np.float32]] = []
         self._told: list[NDArray[np.uint8]] = []
@@ -60,6 +61,7 @@ class Trace:
     ) -> None:
         """Take the samples of a chunk, and the signal in which its repetitions are sought."""
         self._runs.append(run)
+        self._instants = None
         self.bytes += OBJECTS
         if not self._signal_only:
             self._samples.append(samples)
@@ -82,14 +84,16 @@ class Trace:
     def with_signal(self, signal: NDArray[np.float32], marks: NDArray[np.uint8]) -> Trace:
         """The same instants with another signal, without samples."""
         other = Trace(signal_only=True)
-        other._runs = self._runs
+        other._runs, other._instants = self._runs, self._instants
         other._signal, other._told = [signal], [marks]
         return other
 
     @property
     def instants(self) -> NDArray[np.int64]:
-        """Every sample's instant, ns."""
-        return np.concatenate([instants(run) for run in self._runs]) if self._runs else np.zeros(0, np.int64)
+        """Every sample's instant, ns; found once, as the final pass asks several times."""
+        if self._instants is None:
+            self._instants = np.concatenate([instants(run) for run in self._runs]) if self._runs else np.zeros(0, np.int64)
+        return self._instants
 
     @property
     def samples(self) -> NDArray[np.float32]:
