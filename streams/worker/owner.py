@@ -13,7 +13,9 @@ import asyncio
 import contextlib
 import math
 import time
+from bisect import bisect_left
 from collections import deque
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 BACKLOG_RECORDS = 2 * SLICE_RECORDS
 BACKLOG_BYTES = 16 << 20
-"""A backlog longer than either holds the reading of its partition, until it is empty."""
+"""A backlog longer than either holds the reading of its partition, until less than a checkpoint is left: more comes meanwhile."""
 STOP_S = 5.0
 """How long a checkpoint under way may still take when the partition is given up."""
 
@@ -134,7 +136,7 @@ class Owner:
                 await self._fold(self._next_piece())
             if self.checkpoint.waiting:
                 await self.checkpoint.work()
-            if not self._backlog:
+            if not self._enough():
                 self._consumer.release(self.tp)
 
     async def _fold(self, piece: Slice) -> None:
@@ -143,7 +145,8 @@ class Owner:
             self._backlog.clear()
             await self._open()
         elif self.checkpoint.next_offset < piece.end and piece.seek == self._seek:
-            self._backlog.appendleft(piece)
+            self._backlog.appendleft(rest(piece, self.checkpoint.next_offset))
+            self._began = -math.inf  # there was more than enough: what is left waits for nothing
 
     async def _until_due(self) -> None:
         """Wait until the next checkpoint may begin; in vain when something else is to be done before."""
@@ -199,4 +202,19 @@ def join(pieces: list[Slice]) -> Slice:
         list(chain.from_iterable(piece.values for piece in pieces)),
         list(chain.from_iterable(piece.headers for piece in pieces)),
         sum(piece.size for piece in pieces),
+    )
+
+
+def rest(piece: Slice, begin: int) -> Slice:
+    """What a slice has from an offset on."""
+    first = bisect_left(piece.offsets, begin)
+    values = piece.values[first:]
+    return replace(
+        piece,
+        begin=begin,
+        offsets=piece.offsets[first:],
+        keys=piece.keys[first:],
+        values=values,
+        headers=piece.headers[first:],
+        size=sum(map(len, filter(None, values))),
     )

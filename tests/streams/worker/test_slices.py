@@ -17,7 +17,7 @@ from schemas.topics import TOPICS
 from streams.kafka.placement import partition_of
 from streams.worker import owner as owners_rules
 from streams.worker.job import Job
-from streams.worker.owner import Owner, join
+from streams.worker.owner import Owner, join, rest
 from streams.worker.slices import Slice, SliceTransport
 from streams.worker.threads import FoldThreads
 from tests.streams.live_log import small_log
@@ -107,6 +107,10 @@ def test_slices_bring_every_committed_record_once_and_in_order_and_follow_each_o
         assert piece.size == sum(map(len, piece.values))
     whole = join(slices)
     assert (whole.begin, whole.end, numbers([whole])) == (0, slices[-1].end, numbers(slices))
+    left = rest(whole, whole.offsets[30] - 1)  # where there is none
+    assert (left.begin, left.end, left.size) == (whole.offsets[30] - 1, whole.end, sum(map(len, left.values)))
+    assert numbers([left]) == list(range(30, 71))
+    assert (left.offsets, left.keys, left.headers) == (whole.offsets[30:], whole.keys[30:], whole.headers[30:])
 
 
 def test_a_partition_is_read_only_once_it_is_open_and_from_there_and_not_while_it_is_held(fresh_topics, tmp_path):
