@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from weakref import proxy
 
 import msgspec
@@ -35,8 +34,9 @@ from processors.entries import (
 )
 from processors.episodes import Episode, Timeline
 from processors.index import Index, report_key, session_key
+from processors.issued import Issued
 from processors.plans import DayPlan, PlanBook
-from processors.shelf import Shelf, raw, unpack, version_of
+from processors.shelf import Shelf, unpack, version_of
 from processors.store import StateStore
 from processors.summary import NOTHING, DaySummary, aged, grown, summarise
 from processors.weeks import Weeks, week_of
@@ -62,36 +62,14 @@ class Strip(msgspec.Struct, array_like=True):
 
     days: dict[int, DaySummary] = {}
 
+    @classmethod
+    def read(cls, blob: bytes) -> Strip:
+        """The strip of a blob."""
+        return unpack(blob, cls)
+
     def form(self) -> list[dict[int, msgspec.Raw]]:
         """What is written of it: each summary packed once."""
         return [{day: summary.packed() for day, summary in self.days.items()}]
-
-
-class Issued(msgspec.Struct, array_like=True, dict=True):
-    """The digests of the rows issued for a week of days, by day, table and key."""
-
-    days: dict[int, dict[str, dict[str, bytes]]] = {}
-
-    @cached_property
-    def _packed(self) -> dict[int, msgspec.Raw]:
-        return {}
-
-    def note(self, day: int, table: str, digests: dict[str, bytes]) -> None:
-        """Note what was issued of a day and table."""
-        tables = self.days.setdefault(day, {})
-        if digests:
-            tables[table] = digests
-        else:
-            tables.pop(table, None)
-        self._packed.pop(day, None)
-
-    def form(self) -> list[dict[int, msgspec.Raw]]:
-        """What is written of it: each day packed once, until something else is noted of it."""
-        packed = self._packed
-        for day, tables in self.days.items():
-            if day not in packed:
-                packed[day] = raw(tables)
-        return [{day: packed[day] for day in self.days}]
 
 
 class Stale(msgspec.Struct, array_like=True):
@@ -159,8 +137,8 @@ class Archive:
         self.head = Head() if blob is None else unpack(blob, Head)
         self._weeks = Weeks(store, name)
         self._index = Index(store, name, self.head.known)
-        self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip, Strip, Strip.form)
-        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued, Issued, Issued.form)
+        self.strips = Shelf(store, b"patient/s/" + name + b"/", Strip.read, Strip, Strip.form)
+        self.issued = Shelf(store, b"patient/r/" + name + b"/", Issued.read, Issued)
         self.timeline = self._told_timeline()
         self._plans: PlanBook | None = None
         self._retracted: set[tuple[str, str]] | None = None

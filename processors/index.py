@@ -1,6 +1,6 @@
 """The exact index of one patient's facts: has this one been seen, did it say the same, and where does its entry stand.
 
-A record a fact: 8 bytes of its key's digest, 5 of its content's, and its place, the week of its entry. A record a sensed session and a
+A record a fact: 8 bytes of its key's digest, 4 of its content's, and its place, the week of its entry. A record a sensed session and a
 report that names one, too: in which weeks facts of it lie. The records lie in buckets, blobs of their own, which are split one by one as
 the index grows (linear hashing; Litwin 1980), so that a fact reads and writes one small bucket, however long the patient's history is.
 """
@@ -13,10 +13,10 @@ from hashlib import blake2b
 
 import msgspec
 
-from processors.shelf import Shelf, unpack
+from processors.shelf import Shelf, unpack, version_of
 from processors.store import StateStore
 
-KEY, CONTENT = 8, 5
+KEY, CONTENT = 8, 4
 RECORD = struct.Struct(f"<{KEY}s{CONTENT}sh")
 SPLIT_AFTER = 32
 """There is a bucket for so many records; the fullest hold about twice as many."""
@@ -24,6 +24,9 @@ HEAD = -(1 << 15)
 """The place of an entry that stands in the head, where others have a week."""
 NOWHERE = HEAD + 1
 """The place of a fact that took its key but was not admitted."""
+NARROW_SINCE = 3
+"""The version since which a record holds so little of the content; before it held a byte more."""
+WIDE_RECORD = struct.Struct(f"<{KEY}s{CONTENT + 1}sh")
 FORMER_BUCKETS = 16
 FORMER_RECORD = struct.Struct("<16s16sq")
 FORMER_HEAD = -(1 << 40)
@@ -33,6 +36,14 @@ class Bucket(msgspec.Struct, array_like=True):
     """Records, one after the other."""
 
     records: bytearray = msgspec.field(default_factory=bytearray)
+
+    @classmethod
+    def read(cls, blob: bytes) -> Bucket:
+        """The bucket of a blob."""
+        bucket = unpack(blob, cls)
+        if version_of(blob) < NARROW_SINCE:
+            bucket.records = bytearray().join(RECORD.pack(*wide) for wide in WIDE_RECORD.iter_unpack(bucket.records))
+        return bucket
 
     def find(self, key: bytes) -> Iterator[tuple[bytes, int]]:
         """(content, place) of each record under a key."""
@@ -69,7 +80,7 @@ class Index:
         self.size = size
         self._store, self._former = store, b"patient/i/" + name + b"/"
         self._abandoned: list[bytes] = []
-        self._buckets = Shelf(store, b"patient/k/" + name + b"/", Bucket, Bucket)
+        self._buckets = Shelf(store, b"patient/k/" + name + b"/", Bucket.read, Bucket)
 
     def places(self, key: bytes) -> list[tuple[bytes, int]]:
         """(content, place) of each record under a key."""

@@ -15,15 +15,13 @@ import orjson
 from processors.days import DayFacts
 from processors.entries import Minutes
 from processors.episodes import Episode
+from processors.issued import MOVING
 from processors.ledger import Ledger
 from processors.metrics import KEY_COLUMNS, Rows, activity, adherence, billing, medication, outcomes, pain, patients, rom, sessions
 from processors.policy import Policy
 from processors.processor import Output, Row, revision
 from processors.summary import DaySummary, ScoreSeen
 from schemas.instants import format_day, format_instant, parse_day
-
-MOVING = frozenset({"reps", "sessions"})
-"""Tables whose key has no date: a row may move from one day to another."""
 
 
 def digest(values: dict[str, Any]) -> bytes:
@@ -225,7 +223,7 @@ class Issue:
     def _cell(self, day: int, table: str, rows: Rows, clinic: str, recorded: int) -> None:
         """Issue the rows of one table and day."""
         week = self.ledger.issued.get(day // 7)
-        before = week.days.get(day, {}).get(table, {}) if week else {}
+        before = week.of(day, table) if week else {}
         if not rows and not before:
             return
         for values in rows.values():

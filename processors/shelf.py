@@ -15,7 +15,7 @@ import zstandard
 
 from processors.store import StateStore
 
-VERSION = 2
+VERSION = 3
 TIGHT_FROM = 256
 """Smaller values aren't worth the time that compressing takes."""
 _LEVEL = 3
@@ -77,10 +77,10 @@ class Shelf(Generic[T]):
     """Numbered parts under one key prefix."""
 
     def __init__(
-        self, store: StateStore, prefix: bytes, kind: type[T], make: Callable[[], T], form: Callable[[T], object] = _itself
+        self, store: StateStore, prefix: bytes, read: Callable[[bytes], T], make: Callable[[], T], form: Callable[[T], object] = _itself
     ) -> None:
-        """`form` gives what is written of a part, where some of that is packed already (`msgspec.Raw`)."""
-        self._store, self._prefix, self._kind, self._make, self._form = store, prefix, kind, make, form
+        """`read` tells a part from its blob; `form` gives what is written of it, where some is packed already (`msgspec.Raw`)."""
+        self._store, self._prefix, self._read, self._make, self._form = store, prefix, read, make, form
         self._parts: dict[int, T | None] = {}
         self._changed: set[int] = set()
 
@@ -92,7 +92,7 @@ class Shelf(Generic[T]):
         if number in self._parts:
             return self._parts[number]
         blob = self._store.get(self._key(number))
-        part = self._parts[number] = None if blob is None else unpack(blob, self._kind)
+        part = self._parts[number] = None if blob is None else self._read(blob)
         return part
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from processors.columns import Columns, from_columns, to_columns
+from processors.columns import Columns, FormerColumns, from_columns, from_former, to_columns
 from processors.entries import Dated
 from processors.shelf import pack, raw, unpack, version_of
 from processors.store import StateStore
@@ -17,8 +17,8 @@ from schemas.instants import DAY_SECONDS, SECOND
 WEEK = 7 * DAY_SECONDS * SECOND
 JOURNAL = 24
 """After so many entries the journal goes over into the weeks."""
-COLUMNS_SINCE = 2
-"""The version since which a week's blob holds columns."""
+COLUMNS_SINCE, COMMON_SINCE = 2, 3
+"""The versions since which a week's blob holds columns, and columns common to all kinds of entries."""
 
 
 class Week(msgspec.Struct, array_like=True):
@@ -129,4 +129,6 @@ class Weeks:
 
 
 def _entries(blob: bytes) -> list[Dated]:
-    return unpack(blob, Week).entries if version_of(blob) < COLUMNS_SINCE else from_columns(unpack(blob, Columns))
+    if version_of(blob) < COLUMNS_SINCE:
+        return unpack(blob, Week).entries
+    return from_former(unpack(blob, FormerColumns)) if version_of(blob) < COMMON_SINCE else from_columns(unpack(blob, Columns))
