@@ -149,6 +149,7 @@ class Archive:
         self._counted: dict[int, list[Dated]] = {}
         self._chains: dict[int, range] = {}
         self._fresh: dict[int, Examined] = {}
+        self._summed: dict[int, DaySummary] = {}  # of stale days of which only the summary changed
         self._now: Days | None = None
         self.pain_baselines: dict[tuple[int, int, int], float | None] = {}  # by day and what the rule asks: `processors.alerts.pain`
         self.shown: dict[int, tuple[DayFacts, DayPlan]] = {}
@@ -332,10 +333,15 @@ class Archive:
             found = self._fresh[day] = Examined(replace(found.facts, over=over), aged(found.summary, over=over))
         return found
 
+    def summed(self, day: int) -> DaySummary | None:
+        """The summary of a day of an episode as of now, where nothing else of the day has changed since it was issued."""
+        known = self._summed.get(day)
+        return known if known is not None and known.adherence.over == self.is_over(day) else None
+
     def current(self, day: int) -> DaySummary:
         """The summary of a day in an episode as of now, whether it was issued or not."""
         stale = self.head.stale
-        known = None if stale.everything or day in stale.days else self.summary(day)
+        known = self.summed(day) if stale.everything or day in stale.days else self.summary(day)
         return self.examine(day).summary if known is None else known
 
     def days_of(self, episode: Episode) -> Days:
@@ -353,4 +359,5 @@ class Archive:
         """Everything stale is issued."""
         self.head.stale = Stale()
         self._fresh.clear()
+        self._summed.clear()
         self._now = None

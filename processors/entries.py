@@ -222,6 +222,8 @@ Structural = Enrolled | Discharged | Prescribed | Ended | Setup | Minutes | Retr
 AnyEntry = Dated | Structural
 PLAIN = (Pain, Dose, Score, Activity, Symptom, Checkin)
 """What stands for itself: it adds to its own day and changes no other fact's meaning."""
+SUMMED = (Pain, Dose, Score, Symptom, Checkin)
+"""What shows in the summary of its day alone, once anything was heard on it: no row of sessions, exercises or activities changes."""
 
 
 def _head(fact: Fact, at: int | None = None) -> tuple[str, str, int, int, int, str, bool, bool, str]:

@@ -150,7 +150,7 @@ class Issue:
             self._later("adherence_window", windows, lambda day, episode: adherence.window_rows(course, day, episode.first), first_touched)
         self._later("medication_window", doses, lambda day, episode: medication.rows(self._summary, day, episode.first), first_touched)
         self._later("pain_daily", pains, lambda day, episode: pain.rows(self._summary, day, episode.first), first_touched)
-        slopes |= {day for day in days if self._episode(day)}
+        slopes |= self._facts.keys()
         self._later("rom_daily", slopes, self._rom_rows, first_touched)
         if everything:
             self._recount_heard()
@@ -178,12 +178,20 @@ class Issue:
                 ledger.strips.edit(day // 7).days.pop(day)
             self._empty(day)
             return None
-        plan = ledger.plans.of(day)
-        examined = ledger.examine(day)
-        facts, summary = examined.facts, examined.summary
-        self._facts[day] = facts
+        summed = ledger.summed(day)
+        summary = ledger.examine(day).summary if summed is None else summed
         ledger.head.strips.add(day // 7)
         ledger.strips.edit(day // 7).days[day] = summary
+        if summed is None:
+            self._own_rows(day, episode)
+        return summary
+
+    def _own_rows(self, day: int, episode: Episode) -> None:
+        """The rows that are made of a day's facts and its plan."""
+        ledger = self.ledger
+        plan, examined = ledger.plans.of(day), ledger.examine(day)
+        facts, summary = examined.facts, examined.summary
+        self._facts[day] = facts
         clinic, recorded = episode.enrolled.clinic_id, max(summary.recorded, plan.recorded, episode.enrolled.recorded)
         shown, shown_plan = ledger.shown.get(day, (None, None))
         ledger.shown[day] = (facts, plan)
@@ -194,7 +202,6 @@ class Issue:
             self._cell(day, "adherence_daily", adherence.daily_rows(facts, plan, summary), clinic, recorded)
         if shown is None or not facts.same_activities(shown):
             self._cell(day, "activity_daily", activity.rows(facts), clinic, recorded)
-        return summary
 
     def _rom_rows(self, day: int, episode: Episode) -> Rows:
         summary = self._summary(day)
@@ -207,7 +214,7 @@ class Issue:
 
     def _later(self, table: str, days: set[int], rows: Any, first_touched: int) -> None:
         ledger = self.ledger
-        if not ledger.timeline.episodes:
+        if not days or not ledger.timeline.episodes:
             return
         oldest, today = self._oldest, ledger.today
         for day in sorted(days):

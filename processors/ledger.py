@@ -13,6 +13,7 @@ from processors.archive import FARTHEST, LONG_SILENCE, Archive, Examined, Head
 from processors.days import MOTION, DayFacts, Sensed, near_midnight
 from processors.entries import (
     PLAIN,
+    SUMMED,
     Alone,
     AnyEntry,
     Dated,
@@ -29,6 +30,7 @@ from processors.entries import (
 )
 from processors.index import HEAD, NOWHERE, report_key, session_key
 from processors.shelf import pack
+from processors.summary import DaySummary, with_entry
 from processors.weeks import week_of
 from schemas.content import reference_key
 from schemas.instants import DAY_SECONDS, SECOND
@@ -114,21 +116,27 @@ class Ledger(Archive):
         return isinstance(entry, PLAIN)
 
     def _add_alone(self, entry: Alone, day: int) -> None:
-        """Have what is at hand of a day grow by an entry that stands alone, once it is asked for."""
-        found = self._fresh.get(day) or self._as_issued(day)
+        """Have what is at hand of a day grow by an entry that stands alone, the facts once they are asked for."""
+        found, summary = self._fresh.get(day), self._summed.get(day)
+        if found is None and summary is None:
+            found, summary = self._as_issued(day)
         self._stale({day})
-        if found is not None and not (isinstance(entry, Exercise) and found.facts.sensed):
-            found.added.append(entry)
-            self._fresh[day] = found
+        if found is not None:
+            if not (isinstance(entry, Exercise) and found.facts.sensed):
+                found.added.append(entry)
+                self._fresh[day] = found
+        elif summary is not None and isinstance(entry, SUMMED):
+            self._summed[day] = with_entry(summary, entry)
 
-    def _as_issued(self, day: int) -> Examined | None:
-        """A day as of the last flush, if nothing changed since; None where its facts aren't at hand."""
+    def _as_issued(self, day: int) -> tuple[Examined | None, DaySummary | None]:
+        """A day as of the last flush, if nothing changed since, and anything was issued: all of it where its facts are at hand, else its
+        summary."""
         stale, summary = self.head.stale, self.summary(day)
         if summary is None or stale.everything or day in stale.days:
-            return None
+            return None, None
         if day not in self.shown and not summary.adherence.heard:
             self.shown[day] = DayFacts(day, summary.adherence.over), self.plans.of(day)
-        return Examined(self.shown[day][0], summary) if day in self.shown else None
+        return (Examined(self.shown[day][0], summary), None) if day in self.shown else (None, summary)
 
     def _index_session(self, entry: Dated, number: int) -> None:
         if isinstance(entry, Session | Rep):
@@ -174,6 +182,7 @@ class Ledger(Archive):
     def _stale_again(self, day: int) -> None:
         self.head.stale.days.add(day)
         self._fresh.pop(day, None)
+        self._summed.pop(day, None)
         if self._now is not None:
             self._now.pop(day, None)
 
@@ -202,6 +211,7 @@ class Ledger(Archive):
         self.shown.clear()
         self.head.stale.everything = True
         self._fresh.clear()
+        self._summed.clear()
         self._now = None
         self.pain_baselines.clear()
         self._plans = None

@@ -223,19 +223,23 @@ def summarise(facts: DayFacts, plan: DayPlan) -> DaySummary:
 
 def grown(summary: DaySummary, facts: DayFacts, entry: Alone, plan: DayPlan) -> DaySummary:
     """A day's summary when an entry that stands alone was added to its facts; `summarise` of them gives the same."""
-    adherence, pains, doses, scores, seen = summary.adherence, summary.pains, summary.doses, summary.scores, summary.seen
-    if not adherence.heard or isinstance(entry, Exercise):
-        adherence = plan_totals(facts, plan)
+    if isinstance(entry, Exercise):
+        summary = msgspec.structs.replace(summary, adherence=plan_totals(facts, plan), seen=seen_on(facts, plan))
+    elif not summary.adherence.heard:
+        summary = msgspec.structs.replace(summary, adherence=plan_totals(facts, plan))
+    return with_entry(summary, entry)
+
+
+def with_entry(summary: DaySummary, entry: Alone) -> DaySummary:
+    """The summary of a day on which something was heard, with one more entry that stands alone; of a report but for its session."""
+    pains, doses, scores, seen = summary.pains, summary.doses, summary.scores, summary.seen
     datum = summary.datum
     if type(entry) is not Checkin:
         own = Datum(entry.time, entry.source, entry.id)
         datum = own if datum is None else min(datum, own)
-    if isinstance(entry, Exercise):
-        seen = seen_on(facts, plan)
-        if entry.pain_nrs is not None:
-            pains = sorted([*pains, (entry.at, entry.pain_nrs)])
-    elif isinstance(entry, Pain):
-        pains = sorted([*pains, (entry.at, entry.nrs)])
+    nrs = entry.nrs if isinstance(entry, Pain) else entry.pain_nrs if isinstance(entry, Exercise) else None
+    if nrs is not None:
+        pains = sorted([*pains, (entry.at, nrs)])
     elif isinstance(entry, Score):
         scores = _in_order([*scores, _seen_score(entry)])
     elif isinstance(entry, Dose):
@@ -246,7 +250,8 @@ def grown(summary: DaySummary, facts: DayFacts, entry: Alone, plan: DayPlan) -> 
         reports = {**before.dose_reports, entry.medication_id: before.dose_reports.get(entry.medication_id, 0) + 1}
         seen = Seen(before.sensed, before.doubtful, before.beyond, reports)
     heard_at = entry.time if summary.heard_at is None else max(summary.heard_at, entry.time)
-    return DaySummary(adherence, heard_at, datum, summary.attained, pains, doses, scores, max(summary.recorded, entry.recorded), seen)
+    recorded = max(summary.recorded, entry.recorded)
+    return DaySummary(summary.adherence, heard_at, datum, summary.attained, pains, doses, scores, recorded, seen)
 
 
 def aged(summary: DaySummary, *, over: bool) -> DaySummary:
