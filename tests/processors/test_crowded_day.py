@@ -38,6 +38,7 @@ hours = st.sampled_from([6.0, 6.4, 12.0, 22.9, 23.2])
 sessions = st.sampled_from(["s", "t"])
 derivations = st.sampled_from([1, 1, 1, 2])
 starts = st.sampled_from([6.0, 6.0, 6.0, 12.0, 22.9])
+STEPS = ["look", "go on", "flush", "flush and save", "flush and read again"]
 
 
 @st.composite
@@ -94,7 +95,7 @@ def summary_of(made: Run) -> DaySummary:
 
 
 @laws
-@given(crowded_days(), st.lists(st.sampled_from(["look", "go on", "flush", "flush and save"]), min_size=1, max_size=5))
+@given(crowded_days(), st.lists(st.sampled_from(STEPS), min_size=1, max_size=5))
 def test_a_crowded_day_grows_to_what_the_rules_give_from_scratch(history: History, steps: list[str]) -> None:
     made, anew = Run(), Run()
     for one in (made, anew):
@@ -109,6 +110,8 @@ def test_a_crowded_day_grows_to_what_the_rules_give_from_scratch(history: Histor
             made.processor.flush(made.out)
         if "save" in step:
             made.processor.save()
+        if "read again" in step:
+            made.checkpoint()
     assert summary_of(made) == summary_of(anew)
     made.fold(Tick(history.now))
     made.processor.flush(made.out)
