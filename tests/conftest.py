@@ -1,15 +1,18 @@
-"""Fixtures of the whole suite: a real Kafka, one a session, for the tests that ask for it."""
+"""What the whole suite shares: a real Kafka, one a session, for tests that ask for it; no example of hypothesis fails for taking long."""
 
 import os
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from streams.kafka import server as kafka_server
 from streams.kafka.jars import KafkaError
 from streams.kafka.topics import admin, declare
 
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 REQUIRED = os.environ.get("RTM_REQUIRE_KAFKA") == "1"
 
 
