@@ -70,7 +70,7 @@ class Ledger(Archive):
     def _add_dated(self, entry: Dated, key: bytes, content: bytes) -> None:
         number = week_of(entry.at)
         self.take_key(key, content, number)
-        if isinstance(entry, Rep) and (standing := self._extends(entry)) is not None:
+        if isinstance(entry, Rep) and (standing := self.extends(entry)) is not None:
             self._lay(entry, number, standing.day)
             self._standing[entry.session_id] = Sensed(
                 entry.session_id, standing.session, [*standing.reps, entry], standing.start, standing.day
@@ -150,7 +150,7 @@ class Ledger(Archive):
             return False
         return bool(self._index.weeks(session_key(entry.session_id)) or self._index.weeks(report_key(entry.session_id)))
 
-    def _extends(self, entry: Rep) -> Sensed | None:
+    def extends(self, entry: Rep) -> Sensed | None:
         """The derivation that stands of a repetition's session, where that is known and the repetition is its next, dated as it is."""
         standing = self._standing.get(entry.session_id)
         if standing is None or entry.retracted or entry.at != standing.start:
@@ -190,7 +190,7 @@ class Ledger(Archive):
         """The days whose own facts an entry can change, as things stand: its day, and for sessions all days that pair with it."""
         if not self.timeline.episodes:
             return set()
-        if isinstance(entry, Rep) and (standing := self._extends(entry)) is not None:
+        if isinstance(entry, Rep) and (standing := self.extends(entry)) is not None:
             return {standing.day}
         days = {self.timeline.day_of(entry.at)}
         if isinstance(entry, NAMING) and entry.session_id is not None:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from processors.alerts.days import DONE
 from processors.alerts.kinds import AT_ONCE, EVERY
 from processors.alerts.pain import may_flare
 from processors.alerts.view import View
 from processors.days import near_midnight
-from processors.entries import AnyEntry, Exercise, Heard, Minutes, Note, Pain, Score, Setup
+from processors.entries import AnyEntry, Dated, Exercise, Heard, Minutes, Note, Pain, Rep, Score, Setup
 from processors.ledger import NAMING, STARTING, Ledger
 from processors.policy import Policy
 
 ENDED_BY_LIFE = frozenset({"missed_days", "silence"})
+MISSED = frozenset({"missed_days"})
+"""What a sensed session can bring on that takes the place of a report which told of more: then the day is no longer one of exercise."""
 PAIN = frozenset({"pain_flare"})
 SCORES = frozenset({"outcome_worse"})
 
@@ -54,18 +57,27 @@ def of_fact(ledger: Ledger, policy: Policy, entry: AnyEntry) -> Scope:
     return _of_open_day(ledger, policy, entry, day)
 
 
-def _of_open_day(ledger: Ledger, policy: Policy, entry: Heard, day: int) -> Scope:
+def _of_open_day(ledger: Ledger, policy: Policy, entry: Dated, day: int) -> Scope:
     """What a fact about days that are not over can change: they hold nothing yet that a rule could hold against the patient but pain."""
     kinds: frozenset[str] = frozenset()
     standing = {x.rule for x in ledger.head.alerts.values() if x.stands} if ledger.head.alerts else frozenset[str]()
     if standing & ENDED_BY_LIFE and (isinstance(entry, STARTING) or not ledger.current(day).adherence.heard):
         kinds |= ENDED_BY_LIFE
+    if _may_undo(ledger, entry):
+        kinds |= MISSED
     nrs = entry.nrs if isinstance(entry, Pain) else entry.pain_nrs if isinstance(entry, Exercise) else None
     if nrs is not None and ("pain_flare" in standing or day < ledger.today or _may_flare(ledger, policy, entry, day, nrs)):
         kinds |= PAIN
     if isinstance(entry, Score):
         kinds |= SCORES
     return Scope(kinds) if kinds else NOTHING
+
+
+def _may_undo(ledger: Ledger, entry: Dated) -> bool:
+    """Whether an entry can take the place of what made a day one of exercise, as a sensed session does of a report that told of more."""
+    if not isinstance(entry, NAMING) or (isinstance(entry, Rep) and ledger.extends(entry) is not None):
+        return False
+    return any(ledger.current(x).adherence.status in DONE for x in ledger.days_touched_by(entry) if x <= ledger.today)
 
 
 def _may_flare(ledger: Ledger, policy: Policy, entry: Heard, day: int, nrs: float) -> bool:

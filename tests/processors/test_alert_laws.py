@@ -17,7 +17,7 @@ from processors.patient import PatientProcessor
 from processors.policy import Policy
 from processors.processor import Output, Record, Tick
 from processors.store import MemoryStore
-from schemas.instants import SECOND, format_instant
+from schemas.instants import SECOND, format_instant, parse_instant
 from tests.histories import History, describe, histories, make_fact
 from tests.processors.test_laws import Course, courses, laws
 
@@ -167,3 +167,25 @@ def test_an_alert_ends_before_it_opens_again_and_never_without_having_opened(his
         assert (row["snoozed_until"] is not None) == (row["status"] == "snoozed")
     keys = {(row["rule_id"], name): row["status"] for name, _, _, row in told}
     assert all(status for status in keys.values())
+
+
+def test_a_sensed_session_that_takes_the_place_of_a_report_brings_on_what_was_missed_before():
+    noon = parse_instant("2026-01-15T12:00:00Z")
+    after, before = noon + DAY, noon + DAY - 600 * SECOND
+    enrolled = {"episode_id": "E1", "timezone": "UTC", "monitoring_start": "2026-01-15", "therapeutic_area": "musculoskeletal"}
+    staff = {"clinic_id": "c1", "therapist_id": "t1"}
+    plan = {"plan_id": "p1", "version": 1, "effective_from": "2026-01-15"}
+    asked = {"exercises": [{"exercise_id": "x1", "name": "x1", "sets": 1, "reps": 2}]}
+    done = {"exercise_id": "x1", "started_at": format_instant(before), "reps_completed": 2}
+    sensed = {"session_id": "s1", "derivation": 1, "joint": "knee", "side": "left", "motion": "flexion", "exercise_id": "x1", "reps": 1}
+    lasted = {"start_time": format_instant(after), "end_time": format_instant(after + 60 * SECOND), "flags": [], "rom_best_deg": 50.0}
+    told = again([
+        make_fact("patient.enrolled", "P", "/app", "f0", noon, enrolled | staff),
+        Tick(noon),
+        make_fact("plan.prescribed", "P", "/app", "f1", noon, plan | asked),
+        make_fact("report.pain", "P", "/app", "f2", noon, {"nrs": 2}),
+        make_fact("report.exercise", "P", "/app", "f3", before, done),
+        Tick(after),
+        make_fact("motion.session", "P", "/rtm/motion", "f4", after, sensed | lasted),
+    ])  # fmt: skip
+    assert ("missed_days", "opened", after) in [(row["rule_id"], transition, at) for _, transition, at, row in told]
