@@ -1,7 +1,8 @@
 """Which rules a fact or an instant can change, decided cheaply: most facts change none.
 
 Rules that look at days that are over change when a day is over, or by a fact about such a day. Of the rest (`AT_ONCE`): exercise and any
-sign of life end missed and silent days, pain makes a flare, a score an outcome. What is told here is exact: evaluating everything after
+sign of life end missed and silent days, a session that takes a report's place can bring missed ones back, pain makes a flare, a score an
+outcome. What is told here is exact: evaluating everything after
 every record gives the same alerts (`tests/processors/test_alert_laws.py`).
 """
 
@@ -58,7 +59,8 @@ def of_fact(ledger: Ledger, policy: Policy, entry: AnyEntry) -> Scope:
 
 
 def _of_open_day(ledger: Ledger, policy: Policy, entry: Dated, day: int) -> Scope:
-    """What a fact about days that are not over can change: they hold nothing yet that a rule could hold against the patient but pain."""
+    """What a fact about days that are not over can change: they hold nothing yet that a rule could hold against the patient but pain, and
+    exercise that is taken back."""
     kinds: frozenset[str] = frozenset()
     standing = {x.rule for x in ledger.head.alerts.values() if x.stands} if ledger.head.alerts else frozenset[str]()
     if standing & ENDED_BY_LIFE and (isinstance(entry, STARTING) or not ledger.current(day).adherence.heard):
