@@ -2,8 +2,8 @@
 
 Rules that look at days that are over change when a day is over, or by a fact about such a day. Of the rest (`AT_ONCE`): exercise and any
 sign of life end missed and silent days, a session that takes a report's place can bring missed ones back, pain makes a flare, a score an
-outcome. What is told here is exact: evaluating everything after
-every record gives the same alerts (`tests/processors/test_alert_laws.py`).
+outcome. What is told here is exact: evaluating everything after every record gives the same alerts
+(`tests/processors/test_alert_laws.py`).
 """
 
 from __future__ import annotations
