@@ -144,13 +144,11 @@ def main() -> None:
         if "slices" in only:
             reference.update(slices(bootstrap, 200_000 // part))
 
-    def facts(bootstrap: str, folder: Path) -> None:
-        throughput.facts(bootstrap, folder, 8000 // part, 1, reference)
-        throughput.facts(bootstrap, folder, 2000 // part, 10, reference)
-
     with_kafka(rates)
     if "facts" in only:
-        with_kafka(facts)
+        for processes in (1, 2):
+            with_kafka(throughput.facts, 8000 // part, 1, processes, reference)
+            with_kafka(throughput.facts, 2000 // part, 10, processes, reference)
     if "sink" in only:
         with_kafka(lambda bootstrap, folder: throughput.sink(bootstrap, folder, 2000 // part, 30))
     if "samples" in only:

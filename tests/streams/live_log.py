@@ -205,7 +205,7 @@ class Workers:
     environment: dict[str, str] = field(default_factory=dict)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """One more."""
         environment = os.environ | {
             "RTM_KAFKA": self.bootstrap,
@@ -216,7 +216,7 @@ class Workers:
         }
         with self.log(len(self.running)).open("wb") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-c", "from streams.cli import main; main()", "worker"],
+                [sys.executable, "-c", "from streams.cli import main; main()", "worker", *arguments],
                 env=environment | self.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -29,6 +29,8 @@ PARTITIONS = 4
 EVENTS, SENSOR = "rtm.events.v1", "rtm.sensor.v1"
 GROUP = "bench"
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+SHARED_S = 5.0
+"""When the last of several processes is ready, those that gave partitions to it need a moment more."""
 
 
 def figure(name: str, value: float, unit: str, **beside: object) -> None:
@@ -80,16 +82,20 @@ def pain(patient: int, name: str, at) -> Fact:
 
 
 @contextmanager
-def worker(bootstrap: str, folder: Path, generation: int = 1, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    """`rtm worker`, ready."""
+def worker(bootstrap: str, folder: Path, generation: int = 1, processes: int = 1, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """`rtm worker`, ready; of several processes, when the last of them is."""
     environment = os.environ | {
         "RTM_KAFKA": bootstrap, "RTM_GROUP": GROUP, "RTM_GENERATION": str(generation), "RTM_CLOCK": "log", "RTM_TICK_S": str(TICK_S),
         "RTM_STATE_FOLDER": str(folder / "state"),
     }  # fmt: skip
-    process = subprocess.Popen(leashed("worker"), env=environment | settings, stdout=subprocess.PIPE, text=True)
+    command = leashed("worker", "--processes", str(processes))
+    process = subprocess.Popen(command, env=environment | settings, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        assert "worker ready" in process.stdout.readline()
+        for _ in range(processes):
+            assert "worker ready" in process.stdout.readline()
+        if processes > 1:
+            time.sleep(SHARED_S)
         yield process
     finally:
         process.terminate()
@@ -97,8 +103,9 @@ def worker(bootstrap: str, folder: Path, generation: int = 1, **settings: str) -
 
 
 def cpu_s(process: subprocess.Popen[str]) -> float:
-    """CPU seconds that a process has used."""
-    return _used(Path(f"/proc/{process.pid}/stat"))
+    """CPU seconds that a process has used, and those that it started and that still run."""
+    of = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return sum(_used(Path(f"/proc/{pid}/stat")) for pid in (process.pid, *of))
 
 
 def main_thread_cpu_s(process: subprocess.Popen[str]) -> float:

@@ -1,6 +1,7 @@
 """Facts and samples through the whole worker into rtm.metrics.v1, and rows through the sink into chDB.
 
-The facts that are measured lie behind the enrolments, which a worker has folded before; then it is started again, so that all of them wait.
+The facts that are measured lie behind the enrolments, which a worker has folded before; then it is started again, so that it has nobody's
+ledger at hand, and all of them show at once.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ NOW = int((BEGIN + timedelta(days=1, hours=12)).timestamp()) * SECOND
 IMU_ROWS, IMU_HZ = 500, 100
 
 
-def facts(bootstrap: str, folder: Path, patients: int, facts_each: int, reference: dict) -> None:
+def facts(bootstrap: str, folder: Path, patients: int, facts_each: int, processes: int, reference: dict) -> None:
     """Facts/s; `facts_each` of a patient one after the other in the log, so that they lie in one slice."""
     write(bootstrap, [*map(record, enrolled(patients)), *ticks(NOW)])
     with worker(bootstrap, folder) as process:
@@ -61,11 +62,12 @@ def facts(bootstrap: str, folder: Path, patients: int, facts_each: int, referenc
         for patient in range(patients)
         for number in range(facts_each)
     )
-    count = write(bootstrap, map(record, found))
-    with worker(bootstrap, folder) as process:
-        wall, cpu = folded(bootstrap, process)
+    count, show = write_unseen(bootstrap, map(record, found))
+    with worker(bootstrap, folder, processes=processes) as process:
+        wall, cpu = folded(bootstrap, process, show=show)
     name = "worker_facts_per_s" if facts_each == 1 else f"worker_facts_per_s_{facts_each}_a_patient"
-    figure(name, count / wall, "facts/s", per_cpu_s=round(count / cpu), facts=count, patients=patients, reference=reference)
+    about = {"facts": count, "patients": patients, "processes": processes}
+    figure(name, count / wall, "facts/s", per_cpu_s=round(count / cpu), **about, reference=reference)
 
 
 def _waiting(bootstrap: str) -> bool:
