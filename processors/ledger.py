@@ -78,7 +78,7 @@ class Ledger(Archive):
             self._stale_again(standing.day)
             return
         day = self.timeline.day_of(entry.at) if self.timeline.episodes else None
-        if day is not None and self._counts_on(entry, day) and self._stands_alone(entry, day):
+        if day is not None and self._counts_on(entry, day) and self.stands_alone(entry, day):
             self._lay(entry, number, day)
             self._add_alone(entry, day)
             return
@@ -109,7 +109,7 @@ class Ledger(Archive):
             if number in self._by_day:
                 self._by_day[number].setdefault(day, []).append(entry)
 
-    def _stands_alone(self, entry: Dated, day: int) -> TypeGuard[Alone]:
+    def stands_alone(self, entry: Dated, day: int) -> TypeGuard[Alone]:
         """Whether an entry of a day can be added to what is known of it: it is about no session, or about one that pairs with no other."""
         if isinstance(entry, Exercise):
             return entry.session_id is None and not near_midnight(self, day, entry.at) and len(self.chain(day)) == 1

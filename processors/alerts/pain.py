@@ -61,7 +61,8 @@ def _flare_on(view: View, of: PainFlare, day: int) -> Finding | None:
     usual = _baseline(view, day, of)
     if usual is None or worst < usual + of.rise:
         return None
-    for last in range(len(reports), 0, -1):
+    last = len(reports)
+    while last > 0:
         earlier = (x for number in view.back(day - 1, FLARE_DAYS) for x in reversed(view.day(number).pains))
         run = _run(chain(reversed(reports[:last]), earlier), usual + of.rise)
         if run and run[0][0] - run[-1][0] >= of.sustained_h * HOUR:
@@ -71,6 +72,7 @@ def _flare_on(view: View, of: PainFlare, day: int) -> Finding | None:
             worst = max(nrs for _, nrs in run)
             says = {"value": f"{worst:g}", "rise": f"{of.rise:g}", "baseline": f"{usual:g}"}
             return Finding("", format_day(days[-1]), day, worst, always(run[0][0]), rows_of("pain_daily", days[::-1]), says)
+        last -= max(1, len(run))  # the run of another report in it begins where this one does, and is shorter
     return None
 
 

@@ -65,7 +65,7 @@ def _of_open_day(ledger: Ledger, policy: Policy, entry: Dated, day: int) -> Scop
     standing = {x.rule for x in ledger.head.alerts.values() if x.stands} if ledger.head.alerts else frozenset[str]()
     if standing & ENDED_BY_LIFE and (isinstance(entry, STARTING) or not ledger.current(day).adherence.heard):
         kinds |= ENDED_BY_LIFE
-    if _may_undo(ledger, entry):
+    if _may_undo(ledger, entry, day):
         kinds |= MISSED
     nrs = entry.nrs if isinstance(entry, Pain) else entry.pain_nrs if isinstance(entry, Exercise) else None
     if nrs is not None and ("pain_flare" in standing or day < ledger.today or _may_flare(ledger, policy, entry, day, nrs)):
@@ -75,9 +75,14 @@ def _of_open_day(ledger: Ledger, policy: Policy, entry: Dated, day: int) -> Scop
     return Scope(kinds) if kinds else NOTHING
 
 
-def _may_undo(ledger: Ledger, entry: Dated) -> bool:
-    """Whether an entry can take the place of what made a day one of exercise, as a sensed session does of a report that told of more."""
+def _may_undo(ledger: Ledger, entry: Dated, day: int) -> bool:
+    """Whether an entry can take the place of what made a day one of exercise, as a sensed session does of a report that told of more.
+
+    A report that stands alone can't: whatever it is paired with, some session of that day and exercise still has repetitions.
+    """
     if not isinstance(entry, NAMING) or (isinstance(entry, Rep) and ledger.extends(entry) is not None):
+        return False
+    if isinstance(entry, Exercise) and ledger.stands_alone(entry, day):
         return False
     return any(ledger.current(x).adherence.status in DONE for x in ledger.days_touched_by(entry) if x <= ledger.today)
 
