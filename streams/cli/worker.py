@@ -22,7 +22,10 @@ def worker(*, processes: int, accept_loss: bool) -> int:
       rtm worker --processes 4
       RTM_KAFKA=broker:9092 RTM_CLOCK=log rtm worker
     """
-    from streams.settings import load_settings  # noqa: PLC0415 - the help needs none of it
+    from streams.heap import one_heap  # noqa: PLC0415 - the help needs none of it
+
+    one_heap()
+    from streams.settings import load_settings  # noqa: PLC0415
     from streams.telemetry.health import watched  # noqa: PLC0415
     from streams.telemetry.lines import speaker  # noqa: PLC0415
     from streams.worker.processes import run_processes  # noqa: PLC0415

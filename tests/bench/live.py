@@ -152,7 +152,8 @@ def main() -> None:
     if "sink" in only:
         with_kafka(lambda bootstrap, folder: throughput.sink(bootstrap, folder, 2000 // part, 30))
     if "samples" in only:
-        with_kafka(lambda bootstrap, folder: throughput.samples(bootstrap, folder, 3_000_000 // part))
+        for processes in (1, 2):
+            with_kafka(throughput.samples, 3_000_000 // part, processes)
     if "recovery" in only:
         with_kafka(lambda bootstrap, folder: recovery.recovery(bootstrap, folder, 100_000 // part, 400))
     if "latency" in only:

@@ -76,7 +76,7 @@ def _waiting(bootstrap: str) -> bool:
     return any(progress.tick < NOW for progress in newest_progress(bootstrap, f"{GROUP}-1-patient-state").values())  # type: ignore[union-attr]
 
 
-def samples(bootstrap: str, folder: Path, rows: int) -> None:
+def samples(bootstrap: str, folder: Path, rows: int, processes: int = 1) -> None:
     """Rows of imu6x2 (48 bytes each) per second through motion, each session closed and gone over once more; calibrated, sessions of a
     minute, chunks of 5 s, those of all sessions in turn. The worker runs, and has folded others, when they show, all at once.
     """
@@ -102,13 +102,15 @@ def samples(bootstrap: str, folder: Path, rows: int) -> None:
 
     sessions = max(10, rows // len(t))
     write(bootstrap, chunks(max(4, sessions // 10), "w"))
-    with worker(bootstrap, folder) as process:  # compiles, where the cache is empty, and has seen each kernel when the rest shows
+    # Compiles, where the cache is empty, and has seen each kernel when the rest shows.
+    with worker(bootstrap, folder, processes=processes) as process:
         folded(bootstrap, process, topics=[SENSOR])
         records, show = write_unseen(bootstrap, chunks(sessions, "s"))
         wall, cpu = folded(bootstrap, process, topics=[SENSOR], show=show)
     count = records * IMU_ROWS
     reference = {"what": "numpy: the same bytes copied and summed once", "value": round(_touch(imus, sessions)), "unit": "rows/s of CPU"}
-    figure("worker_imu6x2_rows_per_s", count / wall, "rows/s", per_cpu_s=round(count / cpu), rows=count, reference=reference)
+    about = {"rows": count, "processes": processes}
+    figure("worker_imu6x2_rows_per_s", count / wall, "rows/s", per_cpu_s=round(count / cpu), **about, reference=reference)
 
 
 def records_in(bootstrap: str, topic: str) -> dict[TopicPartition, int]:
