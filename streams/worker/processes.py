@@ -48,7 +48,7 @@ def run_processes(settings: Settings, count: int, arguments: Sequence[str] = ())
 
 def _environment(settings: Settings, count: int, number: int) -> dict[str, str]:
     own = {"RTM_MEMORY_MB": str(max(1, settings.memory_mb // count))}
-    if settings.metrics_port is not None:
+    if settings.metrics_port:  # 0 is any free one, for each
         own["RTM_METRICS_PORT"] = str(settings.metrics_port + number)
     return os.environ | own
 

@@ -1,9 +1,12 @@
 """A worker of two processes on a real Kafka: the same tables as the embedded fold; they share the partitions, and end together."""
 
+import contextlib
 import os
 import signal
+import socket
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -19,6 +22,16 @@ def workers(fresh_topics, tmp_path):
 
 def children(process):
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def two_free_ports():
+    """The first of two ports, one behind the other, on which nobody listens."""
+    while True:
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            second.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def wait_until_shared(workers):
@@ -60,3 +73,15 @@ def test_a_worker_that_cannot_start_gives_its_status_and_says_why_itself(workers
     parent = workers.start("--processes", "2")
     assert parent.wait(60) == 1
     assert "127.0.0.1:1" in workers.log(0).read_text()
+
+
+def test_each_process_has_its_share_of_the_memory_and_its_metrics_on_a_port_of_its_own(workers):
+    first = two_free_ports()
+    workers.environment = {"RTM_METRICS_PORT": str(first), "RTM_MEMORY_MB": "100"}
+    parent = workers.start("--processes", "2")
+    wait_until_shared(workers)
+    for number, pid in enumerate(children(parent)):
+        given = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        assert b"RTM_MEMORY_MB=50" in given
+        with urlopen(f"http://127.0.0.1:{first + number}/readyz", timeout=10) as answer:
+            assert answer.read() == b"ready\n"
