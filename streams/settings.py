@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     checkpoint_s: Annotated[float, Field(ge=0, description="checkpoints of a partition begin at least so far apart, s")] = 0.05
     checkpoint_bytes: Annotated[PositiveInt, Field(description="but at once when so much waits; a checkpoint's most, bytes")] = 8 * MEBIBYTE
     memory_mb: Annotated[PositiveInt, Field(description="what a worker keeps in memory of the patients used last, about, MiB")] = 128
+    fold_threads: Annotated[PositiveInt | None, Field(description="threads for samples in a worker process; unset: one a core")] = None
     max_crashes: Annotated[PositiveInt, Field(description="a record at which the fold failed this often is set aside, as crash")] = 3
     routes: Annotated[Path, Field(description="where alerts go: rtm dispatch's endpoints")] = Path("routes.toml")
     alert_max_age: Annotated[PositiveInt, Field(description="an alert's change older than this is not sent any more, s")] = 24 * 3600

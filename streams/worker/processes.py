@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_processes(settings: Settings, count: int, arguments: Sequence[str] = ()) -> None:
-    """Run `count` workers with these arguments until SIGTERM or Ctrl-C; the memory of one is divided among them, and the metrics of each
+    """Run `count` workers with these arguments until SIGTERM or Ctrl-C; memory and cores are divided among them, and the metrics of each
     are on a port of its own, from RTM_METRICS_PORT on. WorkerError when one ends by itself.
     """
     ended: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -47,7 +47,8 @@ def run_processes(settings: Settings, count: int, arguments: Sequence[str] = ())
 
 
 def _environment(settings: Settings, count: int, number: int) -> dict[str, str]:
-    own = {"RTM_MEMORY_MB": str(max(1, settings.memory_mb // count))}
+    threads = settings.fold_threads or (os.cpu_count() or 1) // count
+    own = {"RTM_MEMORY_MB": str(max(1, settings.memory_mb // count)), "RTM_FOLD_THREADS": str(max(1, threads))}
     if settings.metrics_port:  # 0 is any free one, for each
         own["RTM_METRICS_PORT"] = str(settings.metrics_port + number)
     return os.environ | own

@@ -84,7 +84,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 async def _run(settings: Settings, say: Callable[[str], None], stages: Sequence[Stage], *, accept_loss: bool) -> None:
     with (
-        FoldThreads() as threads,
+        FoldThreads(settings.fold_threads) as threads,
         tempfile.TemporaryDirectory(prefix="rtm-worker-") as folder,
         contextlib.closing(StateFolder(settings.state_folder, say, settings.memory_mb * MEBIBYTE // 2)) as state_folder,
     ):

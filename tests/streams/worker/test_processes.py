@@ -77,11 +77,11 @@ def test_a_worker_that_cannot_start_gives_its_status_and_says_why_itself(workers
 
 def test_each_process_has_its_share_of_the_memory_and_its_metrics_on_a_port_of_its_own(workers):
     first = two_free_ports()
-    workers.environment = {"RTM_METRICS_PORT": str(first), "RTM_MEMORY_MB": "100"}
+    workers.environment = {"RTM_METRICS_PORT": str(first), "RTM_MEMORY_MB": "100", "RTM_FOLD_THREADS": "3"}
     parent = workers.start("--processes", "2")
     wait_until_shared(workers)
     for number, pid in enumerate(children(parent)):
         given = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        assert b"RTM_MEMORY_MB=50" in given
+        assert {b"RTM_MEMORY_MB=50", b"RTM_FOLD_THREADS=3"} <= set(given)
         with urlopen(f"http://127.0.0.1:{first + number}/readyz", timeout=10) as answer:
             assert answer.read() == b"ready\n"
