@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from schemas.facts import Fact
 
 _NOT_CANONICAL = re.compile(rb"null|\.0[,}\]]|[0-9]e").search
+_AS_IT_IS = (str, int)
 _CHUNK_KEY = ("session_id", "seq")
 
 
 def _canonical(value: Any) -> Any:
     """A JSON value without the nulls of its objects, whole floats as ints."""
     if isinstance(value, dict):
-        return {name: _canonical(item) for name, item in value.items() if item is not None}
+        return {name: item if isinstance(item, _AS_IT_IS) else _canonical(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_canonical(item) for item in value]
+        return [item if isinstance(item, _AS_IT_IS) else _canonical(item) for item in value]
     if isinstance(value, float) and value.is_integer() and -(2**63) <= value < 2**64:
         return int(value)
     return value
