@@ -6,12 +6,12 @@ A few rows choose where to begin and lead most of the way; many say where it end
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from processors.kernels import hinge_fit
-from processors.kernels.hinge_fit import PARAMETERS, ROW, SIDE
+from processors.kernels.hinge_fit import BLOCK, PARAMETERS, ROW, SIDE
 from processors.motion_joint import ZERO, Joint, Vector, cross, plane, vector
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ EXCHANGED = [*range(6, 12), *range(6), *range(15, 18), *range(12, 15)]
 """The columns of a row as if it were the other sensor's."""
 
 
+class Rows(NamedTuple):
+    """The rows of a session at some `places` (int64 (n,)), as the fit has them in `blocks`, and the weight of each."""
+
+    places: NDArray[np.int64]
+    blocks: Doubles
+    weight: float
+
+
 class HingeFit:
     """A session's rows, float64 (n, 12) in SI at `instants` (int64 (n,), ns), and the calibration that it was given."""
 
@@ -40,8 +48,7 @@ class HingeFit:
         near = (span > 0) & (span < 2 * GAP_S)
         self._middles = np.flatnonzero(near) + 1  # rows that have two neighbours, neither of them far
         period = (float(np.median(span[near])) if len(self._middles) else 0.04) / 2
-        self._many, self._many_weight = self._thinned(instants, MANY_ROWS, period)
-        self._few, self._few_weight = self._thinned(instants, FEW_ROWS, period)
+        self._many, self._few = self._thinned(instants, MANY_ROWS, period), self._thinned(instants, FEW_ROWS, period)
         self._few_cost = 0.0
         self._prior, self._start = np.empty(PARAMETERS), np.zeros(PARAMETERS)
         for first, name in ((0, "proximal"), (SIDE, "distal")):
@@ -52,12 +59,13 @@ class HingeFit:
     def joint(self) -> tuple[Joint, float]:
         """The joint that explains the rows best, what is given held, and the cost of it by row."""
         starts = self._starts()
-        tried = [self._descend(self._few, self._few_weight, axes, self._start.copy(), FEW_ITERATIONS) for axes in starts]
+        tried = [self._descend(self._few, axes, self._start.copy(), FEW_ITERATIONS) for axes in starts]
         best = 0
         if len(starts) > 1:
-            best = int(np.argmin([cost + _handedness(self._few, axes) * self._few_weight for axes, _, cost in tried]))
+            few = self._rows[self._few.places]
+            best = int(np.argmin([cost + _handedness(few, axes) * self._few.weight for axes, _, cost in tried]))
         _, p, self._few_cost = tried[best]
-        axes, p, cost = self._descend(self._many, self._many_weight, starts[best], p, MOST_ITERATIONS)
+        axes, p, cost = self._descend(self._many, starts[best], p, MOST_ITERATIONS)
         levers, biases = (vector(p[2:5]), vector(p[SIDE + 2 : SIDE + 5])), (vector(p[5:8]), vector(p[SIDE + 5 :]))
         return Joint(vector(axes[:3]), vector(axes[3:]), *levers, *biases), self._by_row(cost)
 
@@ -67,11 +75,10 @@ class HingeFit:
         Asked of few rows first, and of many where these don't refuse it.
         """
         axes = self._starts()[0]
-        few = self._exchanged(self._few)
-        _, p, few_cost = self._descend(few, self._few_weight, axes, self._start.copy(), FEW_ITERATIONS)
+        _, p, few_cost = self._descend(_exchanged(self._few), axes, self._start.copy(), FEW_ITERATIONS)
         if few_cost >= CLEARLY * self._few_cost:
             return False
-        swapped = self._descend(self._exchanged(self._many), self._many_weight, axes, p, MOST_ITERATIONS)[2]
+        swapped = self._descend(_exchanged(self._many), axes, p, MOST_ITERATIONS)[2]
         return self._by_row(swapped) < SWAPPED_SHARE * cost
 
     def _starts(self) -> list[Doubles]:
@@ -85,30 +92,28 @@ class HingeFit:
         signs = (1.0, -1.0) if any(len(axes) > 1 for axes in found) else (1.0,)
         return [np.concatenate([a, b * sign]) for a in found[0] for b in found[1] for sign in signs]
 
-    def _thinned(self, instants: NDArray[np.int64], most: int, period: float) -> tuple[Doubles, float]:
-        """Every so manieth row with its angular accelerations by central differences, (`most` at the most, ROW); the weight of each."""
+    def _thinned(self, instants: NDArray[np.int64], most: int, period: float) -> Rows:
+        """Every so manieth row, `most` at the most."""
         step = max(1, -(-len(self._middles) // most))
-        at, rows = self._middles[::step], self._rows
-        found = np.empty((len(at), ROW))
-        found[:, :12] = rows[at]
-        span = (instants[at + 1] - instants[at - 1]) * 1e-9
-        for first, to in ((3, 12), (9, 15)):
-            found[:, to : to + 3] = (rows[at + 1, first : first + 3] - rows[at - 1, first : first + 3]) / span[:, None]
-        return found, step * period / CORRELATION_S
-
-    @staticmethod
-    def _exchanged(rows: Doubles) -> Doubles:
-        return np.ascontiguousarray(rows[:, EXCHANGED])
+        places = self._middles[::step]
+        blocks = np.zeros((-(-len(places) // BLOCK), ROW, BLOCK))
+        hinge_fit.fit_rows(self._rows, instants, places, blocks)
+        return Rows(places, blocks, step * period / CORRELATION_S)
 
     def _by_row(self, cost: float) -> float:
-        return cost / max(self._many_weight * len(self._many), 1e-12)
+        return cost / max(self._many.weight * len(self._many.places), 1e-12)
 
-    def _descend(self, rows: Doubles, weight: float, axes: Doubles, p: Doubles, most: int) -> tuple[Doubles, Doubles, float]:
+    def _descend(self, rows: Rows, axes: Doubles, p: Doubles, most: int) -> tuple[Doubles, Doubles, float]:
         """Descend from `axes` turned as `p` says; the axes, the parameters (`p` itself) and the cost there."""
         tangents = np.array(_tangents(axes[:3]) + _tangents(axes[3:]))
-        cost = float(hinge_fit.descend(rows, weight, axes, tangents, self._start, self._prior, p, most))
+        places, blocks, weight = rows
+        cost = float(hinge_fit.descend(blocks, len(places), weight, axes, tangents, self._start, self._prior, p, most))
         turned: Doubles = hinge_fit.turned_axes(p, axes, tangents)
         return turned, p, cost
+
+
+def _exchanged(rows: Rows) -> Rows:
+    return rows._replace(blocks=np.ascontiguousarray(rows.blocks[:, EXCHANGED]))
 
 
 def _principal(rates: Doubles) -> Doubles:

@@ -11,7 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from processors.kernels.lanes import dot
+
 ROW = 18  # acc, gyr of the proximal, then of the distal sensor (12); angular accelerations (3, 3)
+BLOCK = 64  # rows that are looked at side by side; a multiple of LANES
 SIDE = 8  # of one sensor's parameters: its axis, by two tangents (2), lever arm (3), accelerometer bias (3)
 PARAMETERS = 2 * SIDE  # the proximal sensor's, the distal one's
 RATE_SCALE, RATE_SHARE = 0.05, 0.03  # rad/s; of both rates
@@ -49,110 +52,161 @@ def _turned(p: np.ndarray, axes: np.ndarray, tangents: np.ndarray) -> tuple[np.n
 
 
 @njit(cache=True, nogil=True)
-def _by_acceleration(g0: float, g1: float, g2: float, row: np.ndarray, s: int, out: np.ndarray) -> None:
-    """How a value changes with lever arm and bias of sensor `s`, to its part of `out`, that changes by `g` with the acceleration of the
+def fit_rows(rows: np.ndarray, instants: np.ndarray, places: np.ndarray, blocks: np.ndarray) -> None:
+    """Rows, float64 (n, 12) in SI at `instants`, int64 (n,), ns, with their angular accelerations by central differences: those at `places`
 
-    joint's centre.
+    (m,), each with a neighbour on both sides, to `blocks`, float64 (⌈m / BLOCK⌉, ROW, BLOCK), which is all 0 before.
     """
-    o, d, p = 6 * s + 3, 12 + 3 * s, SIDE * s
-    w0, w1, w2 = row[o], row[o + 1], row[o + 2]
-    d0, d1, d2 = row[d], row[d + 1], row[d + 2]
-    gw, ww = g0 * w0 + g1 * w1 + g2 * w2, w0 * w0 + w1 * w1 + w2 * w2
-    out[p + 2] = ww * g0 - gw * w0 - (g1 * d2 - g2 * d1)
-    out[p + 3] = ww * g1 - gw * w1 - (g2 * d0 - g0 * d2)
-    out[p + 4] = ww * g2 - gw * w2 - (g0 * d1 - g1 * d0)
-    out[p + 5], out[p + 6], out[p + 7] = -g0, -g1, -g2
+    for m in range(places.shape[0]):
+        i, block, at = places[m], blocks[m // BLOCK], m % BLOCK
+        span = (instants[i + 1] - instants[i - 1]) * 1e-9
+        for c in range(12):
+            block[c, at] = rows[i, c]
+        for k in range(3):
+            block[12 + k, at] = (rows[i + 1, 3 + k] - rows[i - 1, 3 + k]) / span
+            block[15 + k, at] = (rows[i + 1, 9 + k] - rows[i - 1, 9 + k]) / span
 
 
-@njit(cache=True, nogil=True)
-def _side(
-    row: np.ndarray, s: int, axes: np.ndarray, turns: np.ndarray, p: np.ndarray, slopes: np.ndarray
-) -> tuple[float, float, float, float, float]:
-    """Of sensor `s`: rate across the axis; the joint's acceleration in the plane, along the axis, in all; the rate.
+# Where the numbers of a block stand in `work`, each of them BLOCK numbers in a row: of every parameter how the residuals change with it, in
+# the plane, along the axis, and across it (of an axis) or in all (of a lever or bias); then the residuals; then what both sides see.
+IN_PLANE, ALONG, THIRD, OF_PARAMETER = 0, BLOCK, 2 * BLOCK, 3 * BLOCK
+RESIDUALS = PARAMETERS * OF_PARAMETER  # in the plane, along, across, in all of the proximal and of the distal sensor
+SEEN = RESIDUALS + 5 * BLOCK
+RATE_ACROSS, SIZE_IN_PLANE, PART_ALONG, SIZE, RATE, OF_SIDE = 0, BLOCK, 2 * BLOCK, 3 * BLOCK, 4 * BLOCK, 5 * BLOCK
+WORK = SEEN + 2 * OF_SIDE
 
-    `slopes`, float64 (4, PARAMETERS), takes the derivatives of the first four by the sensor's parameters: of the distal sensor negative,
-    but for the last, since the residuals are differences.
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _see(rows: np.ndarray, p: np.ndarray, axes: np.ndarray, turns: np.ndarray, work: np.ndarray) -> None:
+    """Of a block's rows, float64 (ROW * BLOCK,): what each sensor sees, and its derivatives by its parameters, to `work`.
+
+    Those of the distal sensor are negative where the residuals are differences: everywhere but in the size.
     """
-    o, d, r, b, j = 6 * s, 12 + 3 * s, SIDE * s + 2, SIDE * s + 5, 3 * s
-    j0, j1, j2 = axes[j], axes[j + 1], axes[j + 2]
-    w0, w1, w2 = row[o + 3], row[o + 4], row[o + 5]
-    d0, d1, d2 = row[d], row[d + 1], row[d + 2]
-    r0, r1, r2 = p[r], p[r + 1], p[r + 2]
-    c0, c1, c2 = w1 * j2 - w2 * j1, w2 * j0 - w0 * j2, w0 * j1 - w1 * j0
-    across = np.sqrt(c0 * c0 + c1 * c1 + c2 * c2)
-    wr = w0 * r0 + w1 * r1 + w2 * r2
-    ww = w0 * w0 + w1 * w1 + w2 * w2
-    a0 = row[o] - p[b] - (d1 * r2 - d2 * r1 + w0 * wr - r0 * ww)
-    a1 = row[o + 1] - p[b + 1] - (d2 * r0 - d0 * r2 + w1 * wr - r1 * ww)
-    a2 = row[o + 2] - p[b + 2] - (d0 * r1 - d1 * r0 + w2 * wr - r2 * ww)
-    along = a0 * j0 + a1 * j1 + a2 * j2
-    square = a0 * a0 + a1 * a1 + a2 * a2
-    plane, size = np.sqrt(max(square - along * along, 0.0)), np.sqrt(square)
-    sign = 1.0 - 2.0 * s
-    by_across = sign / across if across > 0.0 else 0.0
-    by_plane = sign / plane if plane > 0.0 else 0.0
-    by_size = 1.0 / size if size > 0.0 else 0.0
-    for m in range(2):
-        t0, t1, t2 = turns[2 * s + m, 0], turns[2 * s + m, 1], turns[2 * s + m, 2]
-        at = a0 * t0 + a1 * t1 + a2 * t2
-        crossed = c0 * (w1 * t2 - w2 * t1) + c1 * (w2 * t0 - w0 * t2) + c2 * (w0 * t1 - w1 * t0)
-        k = SIDE * s + m
-        slopes[0, k], slopes[1, k], slopes[2, k] = crossed * by_across, -along * at * by_plane, sign * at
-    _by_acceleration((a0 - along * j0) * by_plane, (a1 - along * j1) * by_plane, (a2 - along * j2) * by_plane, row, s, slopes[1])
-    _by_acceleration(sign * j0, sign * j1, sign * j2, row, s, slopes[2])
-    _by_acceleration(a0 * by_size, a1 * by_size, a2 * by_size, row, s, slopes[3])
-    return across, plane, along, size, np.sqrt(ww)
+    for s in range(2):
+        o, d, r, b, j = 6 * s * BLOCK, (12 + 3 * s) * BLOCK, SIDE * s + 2, SIDE * s + 5, 3 * s
+        q, seen = SIDE * s * OF_PARAMETER, SEEN + s * OF_SIDE
+        j0, j1, j2 = axes[j], axes[j + 1], axes[j + 2]
+        r0, r1, r2 = p[r], p[r + 1], p[r + 2]
+        b0, b1, b2 = p[b], p[b + 1], p[b + 2]
+        t0, t1, t2 = turns[2 * s, 0], turns[2 * s, 1], turns[2 * s, 2]
+        u0, u1, u2 = turns[2 * s + 1, 0], turns[2 * s + 1, 1], turns[2 * s + 1, 2]
+        sign = 1.0 - 2.0 * s
+        g0, g1, g2 = sign * j0, sign * j1, sign * j2
+        for i in range(BLOCK):
+            w0, w1, w2 = rows[o + 3 * BLOCK + i], rows[o + 4 * BLOCK + i], rows[o + 5 * BLOCK + i]
+            d0, d1, d2 = rows[d + i], rows[d + BLOCK + i], rows[d + 2 * BLOCK + i]
+            c0, c1, c2 = w1 * j2 - w2 * j1, w2 * j0 - w0 * j2, w0 * j1 - w1 * j0
+            across = np.sqrt(c0 * c0 + c1 * c1 + c2 * c2)
+            wr, ww = w0 * r0 + w1 * r1 + w2 * r2, w0 * w0 + w1 * w1 + w2 * w2
+            a0 = rows[o + i] - b0 - (d1 * r2 - d2 * r1 + w0 * wr - r0 * ww)
+            a1 = rows[o + BLOCK + i] - b1 - (d2 * r0 - d0 * r2 + w1 * wr - r1 * ww)
+            a2 = rows[o + 2 * BLOCK + i] - b2 - (d0 * r1 - d1 * r0 + w2 * wr - r2 * ww)
+            along, square = a0 * j0 + a1 * j1 + a2 * j2, a0 * a0 + a1 * a1 + a2 * a2
+            plane, size = np.sqrt(max(square - along * along, 0.0)), np.sqrt(square)
+            by_across = sign / across if across > 0.0 else 0.0
+            by_plane = sign / plane if plane > 0.0 else 0.0
+            by_size = 1.0 / size if size > 0.0 else 0.0
+            work[seen + RATE_ACROSS + i], work[seen + SIZE_IN_PLANE + i], work[seen + PART_ALONG + i] = across, plane, along
+            work[seen + SIZE + i], work[seen + RATE + i] = size, np.sqrt(ww)
+            at = a0 * t0 + a1 * t1 + a2 * t2
+            work[q + IN_PLANE + i], work[q + ALONG + i] = -along * at * by_plane, sign * at
+            crossed = c0 * (w1 * t2 - w2 * t1) + c1 * (w2 * t0 - w0 * t2) + c2 * (w0 * t1 - w1 * t0)
+            work[q + THIRD + i] = crossed * by_across
+            at = a0 * u0 + a1 * u1 + a2 * u2
+            work[q + OF_PARAMETER + IN_PLANE + i], work[q + OF_PARAMETER + ALONG + i] = -along * at * by_plane, sign * at
+            crossed = c0 * (w1 * u2 - w2 * u1) + c1 * (w2 * u0 - w0 * u2) + c2 * (w0 * u1 - w1 * u0)
+            work[q + OF_PARAMETER + THIRD + i] = crossed * by_across
+            # A value that changes by f with the acceleration of the joint's centre changes so with lever arm and bias.
+            f0, f1, f2 = (a0 - along * j0) * by_plane, (a1 - along * j1) * by_plane, (a2 - along * j2) * by_plane
+            fw = f0 * w0 + f1 * w1 + f2 * w2
+            work[q + 2 * OF_PARAMETER + IN_PLANE + i] = ww * f0 - fw * w0 - (f1 * d2 - f2 * d1)
+            work[q + 3 * OF_PARAMETER + IN_PLANE + i] = ww * f1 - fw * w1 - (f2 * d0 - f0 * d2)
+            work[q + 4 * OF_PARAMETER + IN_PLANE + i] = ww * f2 - fw * w2 - (f0 * d1 - f1 * d0)
+            work[q + 5 * OF_PARAMETER + IN_PLANE + i] = -f0
+            work[q + 6 * OF_PARAMETER + IN_PLANE + i] = -f1
+            work[q + 7 * OF_PARAMETER + IN_PLANE + i] = -f2
+            gw = g0 * w0 + g1 * w1 + g2 * w2
+            work[q + 2 * OF_PARAMETER + ALONG + i] = ww * g0 - gw * w0 - (g1 * d2 - g2 * d1)
+            work[q + 3 * OF_PARAMETER + ALONG + i] = ww * g1 - gw * w1 - (g2 * d0 - g0 * d2)
+            work[q + 4 * OF_PARAMETER + ALONG + i] = ww * g2 - gw * w2 - (g0 * d1 - g1 * d0)
+            work[q + 5 * OF_PARAMETER + ALONG + i] = -g0
+            work[q + 6 * OF_PARAMETER + ALONG + i] = -g1
+            work[q + 7 * OF_PARAMETER + ALONG + i] = -g2
+            h0, h1, h2 = a0 * by_size, a1 * by_size, a2 * by_size
+            hw = h0 * w0 + h1 * w1 + h2 * w2
+            work[q + 2 * OF_PARAMETER + THIRD + i] = ww * h0 - hw * w0 - (h1 * d2 - h2 * d1)
+            work[q + 3 * OF_PARAMETER + THIRD + i] = ww * h1 - hw * w1 - (h2 * d0 - h0 * d2)
+            work[q + 4 * OF_PARAMETER + THIRD + i] = ww * h2 - hw * w2 - (h0 * d1 - h1 * d0)
+            work[q + 5 * OF_PARAMETER + THIRD + i] = -h0
+            work[q + 6 * OF_PARAMETER + THIRD + i] = -h1
+            work[q + 7 * OF_PARAMETER + THIRD + i] = -h2
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _weigh(weight: float, count: int, work: np.ndarray) -> float:
+    """Make residuals of what both sides of a block's `count` rows see, and weigh them and their derivatives by the roots of their weights;
+
+    the rows' part of the cost.
+    """
+    one, other = SEEN, SEEN + OF_SIDE
+    for i in range(BLOCK):
+        root = np.sqrt(weight) if i < count else 0.0
+        by_rate = 1.0 / (RATE_SCALE + RATE_SHARE * (work[one + RATE + i] + work[other + RATE + i]))
+        r0 = (work[one + SIZE_IN_PLANE + i] - work[other + SIZE_IN_PLANE + i]) / JOINT_SCALE
+        r1 = (work[one + PART_ALONG + i] - work[other + PART_ALONG + i]) / JOINT_SCALE
+        r2 = (work[one + RATE_ACROSS + i] - work[other + RATE_ACROSS + i]) * by_rate
+        r3, r4 = (work[one + SIZE + i] - GRAVITY) / GRAVITY_SCALE, (work[other + SIZE + i] - GRAVITY) / GRAVITY_SCALE
+        s0, s1, s2, s3, s4 = 1.0 + r0 * r0, 1.0 + r1 * r1, 1.0 + r2 * r2, 1.0 + r3 * r3, 1.0 + r4 * r4
+        v0, v1, v2, v3, v4 = root / np.sqrt(s0), root / np.sqrt(s1), root / np.sqrt(s2), root / np.sqrt(s3), root / np.sqrt(s4)
+        work[RESIDUALS + i], work[RESIDUALS + BLOCK + i], work[RESIDUALS + 2 * BLOCK + i] = r0 * v0, r1 * v1, r2 * v2
+        work[RESIDUALS + 3 * BLOCK + i], work[RESIDUALS + 4 * BLOCK + i] = r3 * v3, r4 * v4
+        work[one + i], work[one + BLOCK + i], work[one + 2 * BLOCK + i] = v0 / JOINT_SCALE, v1 / JOINT_SCALE, v2 * by_rate
+        work[one + 3 * BLOCK + i], work[one + 4 * BLOCK + i] = v3 / GRAVITY_SCALE, v4 / GRAVITY_SCALE
+        work[other + i] = s0 * s1 * s2 * s3 * s4 if i < count else 1.0
+    for k in range(PARAMETERS):
+        at = k * OF_PARAMETER
+        third = SEEN + (2 if k % SIDE < 2 else 3 + k // SIDE) * BLOCK
+        for i in range(BLOCK):
+            work[at + IN_PLANE + i] *= work[SEEN + i]
+            work[at + ALONG + i] *= work[SEEN + BLOCK + i]
+            work[at + THIRD + i] *= work[third + i]
+    cost = 0.0
+    for i in range(BLOCK // 2):
+        cost += np.log(work[other + i] * work[other + BLOCK // 2 + i])
+    return weight * cost
 
 
 @njit(cache=True, nogil=True)
 def normal_equations(
-    rows: np.ndarray,
+    blocks: np.ndarray,
+    count: int,
     weight: float,
     p: np.ndarray,
     axes: np.ndarray,
     tangents: np.ndarray,
+    work: np.ndarray,
     matrix: np.ndarray,
     vector: np.ndarray,
 ) -> float:
     """JᵀWJ into the lower half of `matrix` (16, 16) and JᵀWr into `vector` (16,) at parameters `p`; the cost Σ `weight` · ln(1 + r²).
 
-    `rows` float64 (n, ROW) in SI; `axes` float64 (6,), unit vectors from which parameters turn along `tangents`, float64 (4, 3).
+    `blocks` float64 (⌈`count` / BLOCK⌉, ROW, BLOCK) in SI; `axes` float64 (6,), unit vectors from which parameters turn along `tangents`,
+    float64 (4, 3); `work` float64 (WORK,).
     """
     turned, turns = _turned(p, axes, tangents)
-    slopes = np.zeros((4, PARAMETERS))
-    across, plane, along, size = slopes[0], slopes[1], slopes[2], slopes[3]
     matrix[:] = 0.0
     vector[:] = 0.0
     cost = 0.0
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        across1, plane1, along1, size1, rate1 = _side(row, 0, turned, turns, p, slopes)
-        across2, plane2, along2, size2, rate2 = _side(row, 1, turned, turns, p, slopes)
-        by_rate = 1.0 / (RATE_SCALE + RATE_SHARE * (rate1 + rate2))
-        r0, r1, r2 = (across1 - across2) * by_rate, (plane1 - plane2) / JOINT_SCALE, (along1 - along2) / JOINT_SCALE
-        r3, r4 = (size1 - GRAVITY) / GRAVITY_SCALE, (size2 - GRAVITY) / GRAVITY_SCALE
-        s0, s1, s2, s3, s4 = 1.0 + r0 * r0, 1.0 + r1 * r1, 1.0 + r2 * r2, 1.0 + r3 * r3, 1.0 + r4 * r4
-        cost += weight * np.log(s0 * s1 * s2 * s3 * s4)
-        w0, w1, w2 = weight / s0 * by_rate, weight / s1 / JOINT_SCALE, weight / s2 / JOINT_SCALE
-        v1, v2 = w1 / JOINT_SCALE, w2 / JOINT_SCALE
+    for block in range(blocks.shape[0]):
+        _see(blocks[block].reshape(ROW * BLOCK), p, turned, turns, work)
+        cost += _weigh(weight, min(BLOCK, count - block * BLOCK), work)
         for k in range(PARAMETERS):
-            vector[k] += w1 * r1 * plane[k] + w2 * r2 * along[k]
-            a1, a2 = v1 * plane[k], v2 * along[k]
+            of_axis, at = k % SIDE < 2, k * OF_PARAMETER
             for j in range(k + 1):
-                matrix[k, j] += a1 * plane[j] + a2 * along[j]
-        for k in (0, 1, SIDE, SIDE + 1):
-            a0 = w0 * across[k]
-            vector[k] += a0 * r0
-            for j in (0, 1, SIDE, SIDE + 1):
-                matrix[k, j] += a0 * by_rate * across[j]
-        for s in range(2):
-            w, r = (weight / s4 / GRAVITY_SCALE, r4) if s else (weight / s3 / GRAVITY_SCALE, r3)
-            v = w / GRAVITY_SCALE
-            for k in range(SIDE * s + 2, SIDE * s + SIDE):
-                vector[k] += w * r * size[k]
-                a = v * size[k]
-                for j in range(SIDE * s + 2, k + 1):
-                    matrix[k, j] += a * size[j]
+                alike = j % SIDE < 2 if of_axis else j % SIDE >= 2 and j // SIDE == k // SIDE
+                matrix[k, j] += dot(work, at, j * OF_PARAMETER, OF_PARAMETER if alike else THIRD)
+            third = RESIDUALS + (2 if of_axis else 3 + k // SIDE) * BLOCK
+            vector[k] += dot(work, at, RESIDUALS, THIRD) + dot(work, at + THIRD, third, BLOCK)
     return cost
 
 
@@ -185,7 +239,8 @@ def _solve(matrix: np.ndarray, vector: np.ndarray) -> bool:
 
 @njit(cache=True, nogil=True)
 def descend(
-    rows: np.ndarray,
+    blocks: np.ndarray,
+    count: int,
     weight: float,
     axes: np.ndarray,
     tangents: np.ndarray,
@@ -196,12 +251,13 @@ def descend(
 ) -> float:
     """Gauss–Newton with Levenberg's damping, from parameters `p` and to `p`, in `most` steps at the most; the cost there.
 
-    `prior`, float64 (16,), is the weight by which each parameter is held at `start`.
+    `blocks`, `count` as in `normal_equations`; `prior`, float64 (16,), is the weight by which each parameter is held at `start`.
     """
+    work = np.empty(WORK)
     matrix, vector = np.empty((PARAMETERS, PARAMETERS)), np.empty(PARAMETERS)
     next_matrix, next_vector = np.empty((PARAMETERS, PARAMETERS)), np.empty(PARAMETERS)
     damped, step, there = np.empty((PARAMETERS, PARAMETERS)), np.empty(PARAMETERS), np.empty(PARAMETERS)
-    cost = normal_equations(rows, weight, p, axes, tangents, matrix, vector)
+    cost = normal_equations(blocks, count, weight, p, axes, tangents, work, matrix, vector)
     for k in range(PARAMETERS):
         cost += prior[k] * (p[k] - start[k]) ** 2
     damping = 1e-3
@@ -215,7 +271,7 @@ def descend(
         if _solve(damped, step):
             for k in range(PARAMETERS):
                 there[k] = p[k] + step[k]
-            next_cost = normal_equations(rows, weight, there, axes, tangents, next_matrix, next_vector)
+            next_cost = normal_equations(blocks, count, weight, there, axes, tangents, work, next_matrix, next_vector)
             for k in range(PARAMETERS):
                 next_cost += prior[k] * (there[k] - start[k]) ** 2
         if next_cost < cost:
