@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from processors.kernels.grid import grid_instants
 from schemas.instants import LAST, SECOND
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def stated_period(rate_hz: float) -> float | None:
 def instants(run: Run) -> NDArray[np.int64]:
     """When the samples of a run were taken, int64 (n,), ns."""
     anchor, first, period, rows = run
-    found = (np.arange(first, first + rows) * period).astype(np.int64)
-    found += anchor
+    found = np.empty(rows, np.int64)
+    grid_instants(anchor, first, period, found)
     return found
 
 
