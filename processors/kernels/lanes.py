@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
 LANES = 8
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def dot(_context: Any, numbers: Any, first: Any, second: Any, count: Any) -> Any:  # noqa: ARG001 - the types alone
+def _dot(_context: Any, numbers: Any, first: Any, second: Any, count: Any) -> Any:  # noqa: ARG001 - the types alone
     """Σ `numbers`[`first` + i] · `numbers`[`second` + i], i = 0 … `count` - 1: float64 (n,); `count` a multiple of LANES, not 0."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -41,3 +40,6 @@ def dot(_context: Any, numbers: Any, first: Any, second: Any, count: Any) -> Any
         return parts[0]
 
     return types.float64(numbers, types.intp, types.intp, types.intp), build
+
+
+dot: Any = intrinsic(_dot)

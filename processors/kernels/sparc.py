@@ -61,7 +61,7 @@ def _speeds(instants: np.ndarray, angles: np.ndarray, first: int, end: int, spee
     for i in range(first, end):
         after, before = min(i + 1, last), max(i - 1, first)
         speed[i - first] = abs(float(angles[after, 0]) - float(angles[before, 0])) / (after - before)
-    return 1e9 * (last - first) / (instants[last] - instants[first])
+    return float(1e9 * (last - first) / (instants[last] - instants[first]))
 
 
 @njit(cache=True, nogil=True)
@@ -75,7 +75,7 @@ def _band(size: int, hz: float) -> int:
 
 @njit(cache=True, nogil=True)
 def _bend(speed: np.ndarray, means: int, work: np.ndarray) -> float:
-    """By how much the slope of a speed changes in all, from rest and to rest, after so many means of five neighbours. `work`: as `_few`'s."""
+    """By how much the slope of a speed changes in all, from rest and to rest, after so many means of five. `work`: as `_few`'s."""
     n = speed.shape[0]
     long = n + 4 * means
     now, then = work[0], work[1]
@@ -99,7 +99,7 @@ def _bend(speed: np.ndarray, means: int, work: np.ndarray) -> float:
 def _left(k: int, size: int, means: int) -> float:
     """What two differences and so many means leave of frequency `k`."""
     half = np.pi * k / size
-    return 4.0 * np.sin(half) ** 2 * np.cos(half) ** (4 * means)
+    return float(4.0 * np.sin(half) ** 2 * np.cos(half) ** (4 * means))
 
 
 @njit(cache=True, nogil=True)
@@ -113,14 +113,14 @@ def _reach(speed: np.ndarray, size: int, hz: float, work: np.ndarray) -> int:
     means = min(max(int(MEANS_S * hz), 1), MOST_MEANS)
     if 2 * count > size or speed.shape[0] + 4 * means + 4 > work.shape[1]:
         return count
-    least = _bend(speed, means, work) * SAFELY / (LEAST_SHARE * np.sum(speed))
+    least, share = _bend(speed, means, work) * SAFELY, LEAST_SHARE * np.sum(speed)
     greatest = min(count - 1, int(np.arctan(1.0 / np.sqrt(2.0 * means)) / np.pi * size))
-    if not _left(count - 1, size, means) > least or not _left(greatest, size, means) > least:
+    if not min(_left(count - 1, size, means), _left(greatest, size, means)) * share > least:
         return count
     low = 0
     while low < greatest:  # up to where it is greatest, more and more is left
         middle = (low + greatest) // 2
-        if _left(middle, size, means) > least:
+        if _left(middle, size, means) * share > least:
             greatest = middle
         else:
             low = middle + 1
