@@ -37,7 +37,7 @@ from tests.bench.replay import BEGIN, envelope
 
 ROOT = Path(__file__).parents[3]
 PEERS = ROOT / ".venv-peers/bin/python"
-PATIENTS, REPORTS, CHUNKS, SAMPLES = 2000, 100_000, 8_000, 3000
+PATIENTS, REPORTS, CHUNKS, SAMPLES = 2000, 100_000, 24_000, 3000
 SILENCE_S = 60.0
 KILL_AT = 0.3
 
