@@ -15,7 +15,7 @@ from processors.alerts.kinds import AT_ONCE, EVERY
 from processors.alerts.pain import may_flare
 from processors.alerts.view import View
 from processors.days import near_midnight
-from processors.entries import AnyEntry, Dated, Exercise, Heard, Minutes, Note, Pain, Rep, Score, Setup
+from processors.entries import AnyEntry, Dated, Exercise, Heard, Minutes, Note, Pain, Rep, Score, Session, Setup
 from processors.ledger import NAMING, STARTING, Ledger
 from processors.policy import Policy
 
@@ -78,11 +78,11 @@ def _of_open_day(ledger: Ledger, policy: Policy, entry: Dated, day: int) -> Scop
 def _may_undo(ledger: Ledger, entry: Dated, day: int) -> bool:
     """Whether an entry can take the place of what made a day one of exercise, as a sensed session does of a report that told of more.
 
-    A report that stands alone can't: whatever it is paired with, some session of that day and exercise still has repetitions.
+    A report can't that stands alone on a day without sensed sessions; where there is one, it may take that from another report.
     """
     if not isinstance(entry, NAMING) or (isinstance(entry, Rep) and ledger.extends(entry) is not None):
         return False
-    if isinstance(entry, Exercise) and ledger.stands_alone(entry, day):
+    if isinstance(entry, Exercise) and ledger.stands_alone(entry, day) and not any(type(x) is Session for x in ledger.counted_on(day)):
         return False
     return any(ledger.current(x).adherence.status in DONE for x in ledger.days_touched_by(entry) if x <= ledger.today)
 

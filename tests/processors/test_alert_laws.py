@@ -169,23 +169,49 @@ def test_an_alert_ends_before_it_opens_again_and_never_without_having_opened(his
     assert all(status for status in keys.values())
 
 
-def test_a_sensed_session_that_takes_the_place_of_a_report_brings_on_what_was_missed_before():
-    noon = parse_instant("2026-01-15T12:00:00Z")
-    after, before = noon + DAY, noon + DAY - 600 * SECOND
+NOON = parse_instant("2026-01-15T12:00:00Z")
+
+
+def begun(reps: int) -> list[Fact | Tick]:
+    """A patient who was heard on the first day, and did nothing of what was due: `reps` repetitions of x1 in one session."""
     enrolled = {"episode_id": "E1", "timezone": "UTC", "monitoring_start": "2026-01-15", "therapeutic_area": "musculoskeletal"}
     staff = {"clinic_id": "c1", "therapist_id": "t1"}
     plan = {"plan_id": "p1", "version": 1, "effective_from": "2026-01-15"}
-    asked = {"exercises": [{"exercise_id": "x1", "name": "x1", "sets": 1, "reps": 2}]}
-    done = {"exercise_id": "x1", "started_at": format_instant(before), "reps_completed": 2}
-    sensed = {"session_id": "s1", "derivation": 1, "joint": "knee", "side": "left", "motion": "flexion", "exercise_id": "x1", "reps": 1}
-    lasted = {"start_time": format_instant(after), "end_time": format_instant(after + 60 * SECOND), "flags": [], "rom_best_deg": 50.0}
-    told = again([
-        make_fact("patient.enrolled", "P", "/app", "f0", noon, enrolled | staff),
-        Tick(noon),
-        make_fact("plan.prescribed", "P", "/app", "f1", noon, plan | asked),
-        make_fact("report.pain", "P", "/app", "f2", noon, {"nrs": 2}),
-        make_fact("report.exercise", "P", "/app", "f3", before, done),
-        Tick(after),
-        make_fact("motion.session", "P", "/rtm/motion", "f4", after, sensed | lasted),
-    ])  # fmt: skip
-    assert ("missed_days", "opened", after) in [(row["rule_id"], transition, at) for _, transition, at, row in told]
+    asked = {"exercises": [{"exercise_id": "x1", "name": "x1", "sets": 1, "reps": reps}]}
+    return [
+        make_fact("patient.enrolled", "P", "/app", "f0", NOON, enrolled | staff),
+        Tick(NOON),
+        make_fact("plan.prescribed", "P", "/app", "f1", NOON, plan | asked),
+        make_fact("report.pain", "P", "/app", "f2", NOON, {"nrs": 2}),
+    ]
+
+
+def reported(name: str, at: int, reps: int) -> Fact:
+    done = {"exercise_id": "x1", "started_at": format_instant(at), "reps_completed": reps}
+    return make_fact("report.exercise", "P", "/app", name, at, done)
+
+
+def sensed(name: str, at: int, reps: int) -> Fact:
+    session = {"session_id": name, "derivation": 1, "joint": "knee", "side": "left", "motion": "flexion", "exercise_id": "x1", "reps": reps}
+    lasted = {"start_time": format_instant(at), "end_time": format_instant(at + 60 * SECOND), "flags": [], "rom_best_deg": 50.0}
+    return make_fact("motion.session", "P", "/rtm/motion", name, at, session | lasted)
+
+
+def opened(log: list[Fact | Tick]) -> list[tuple[str, str, int]]:
+    return [(row["rule_id"], transition, at) for _, transition, at, row in again(log)]
+
+
+def test_a_sensed_session_that_takes_the_place_of_a_report_brings_on_what_was_missed_before():
+    after = NOON + DAY
+    log = [*begun(2), reported("f3", after - 600 * SECOND, 2), Tick(after)]
+    assert ("missed_days", "opened", after) not in opened(log)
+    assert ("missed_days", "opened", after) in opened([*log, sensed("s1", after, 1)])
+
+
+def test_a_report_that_takes_a_session_from_another_brings_on_what_was_missed_before():
+    """The nearer report tells of 1 repetition for the session of which none was sensed; the other's 8 go to one of which 3 were sensed."""
+    after = NOON + DAY
+    at = after - 3600 * SECOND
+    log = [*begun(10), sensed("s0", at, 0), sensed("s1", at + 1200 * SECOND, 3), reported("f3", at + 300 * SECOND, 8), Tick(after)]
+    assert ("missed_days", "opened", after) not in opened(log)
+    assert ("missed_days", "opened", after) in opened([*log, reported("f4", at + 60 * SECOND, 1)])
