@@ -23,7 +23,10 @@ def sink(warehouse: str) -> int:
       rtm sink
       RTM_KAFKA=broker:9092 rtm sink --warehouse clickhouse://rtm:secret@db:8123/rtm
     """
-    from streams.live_sink.consumer import LiveSink  # noqa: PLC0415 - the help needs none of it
+    from streams.heap import giving_back, one_heap  # noqa: PLC0415 - the help needs none of it
+
+    one_heap()
+    from streams.live_sink.consumer import LiveSink  # noqa: PLC0415
     from streams.settings import load_settings  # noqa: PLC0415
     from streams.telemetry.health import watched  # noqa: PLC0415
     from streams.telemetry.lines import speaker  # noqa: PLC0415
@@ -35,7 +38,7 @@ def sink(warehouse: str) -> int:
     settings = load_settings()
     say = speaker(settings, "sink")
     running = LiveSink(settings, lambda: open_warehouse(warehouse), say=say, ready=say)
-    with watched(settings):
+    with watched(settings), giving_back():
         running.run(stop)
     say(f"sink stopped: {running.rows} rows, {running.buried} dead letters")
     return 0

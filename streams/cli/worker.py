@@ -22,7 +22,7 @@ def worker(*, processes: int, accept_loss: bool) -> int:
       rtm worker --processes 4
       RTM_KAFKA=broker:9092 RTM_CLOCK=log rtm worker
     """
-    from streams.heap import one_heap  # noqa: PLC0415 - the help needs none of it
+    from streams.heap import giving_back, one_heap  # noqa: PLC0415 - the help needs none of it
 
     one_heap()
     from streams.settings import load_settings  # noqa: PLC0415
@@ -35,6 +35,6 @@ def worker(*, processes: int, accept_loss: bool) -> int:
     if processes > 1:
         run_processes(settings, processes, ["--accept-loss"] if accept_loss else [])
         return 0
-    with watched(settings):
+    with watched(settings), giving_back():
         run_worker(settings, speaker(settings, "worker"), accept_loss=accept_loss)
     return 0

@@ -1,4 +1,4 @@
-"""One heap for all threads: glibc itself is asked how many there are, in a process whose threads allocate at once."""
+"""The heap of a process: glibc is asked how many there are where threads allocate at once, the system how much memory is taken."""
 
 import ctypes
 import os
@@ -30,6 +30,28 @@ with tempfile.NamedTemporaryFile() as told:
     print(open(told.name).read().count("<heap nr="))
 """
 
+HOLES = """
+import ctypes, os, time
+from streams.heap import giving_back
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+before = resident()
+taken = [libc.malloc(10_000) for _ in range(10_000)]
+for address in taken:
+    libc.memset(address, 1, 10_000)
+for address in taken[:-1]:
+    libc.free(address)
+held = resident() - before
+give_up = time.monotonic() + 30
+with giving_back(0.05):
+    while resident() - before > 20e6 and time.monotonic() < give_up:
+        time.sleep(0.05)
+print(held, resident() - before)
+"""
+
 
 def heaps(which, **environment):
     there = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
@@ -42,3 +64,11 @@ def test_threads_share_one_heap_unless_the_environment_says_how_many():
     assert heaps("usual") > 1
     assert heaps("one") == 1
     assert heaps("one", MALLOC_ARENA_MAX="3") in (2, 3)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="the C library isn't glibc: it has no malloc_trim")
+def test_what_was_freed_amid_the_heap_goes_back_to_the_system():
+    found = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    held, kept = map(int, found.stdout.split())
+    assert held > 80e6, "one block at the end holds all that was freed before it"
+    assert kept < 20e6
