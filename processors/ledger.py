@@ -37,8 +37,6 @@ from schemas.instants import DAY_SECONDS, SECOND
 
 NAMING = (Session, Rep, Exercise)
 """What may name a session."""
-ALL = 1 << 40
-"""A number beyond every part's."""
 STARTING = (Session, Exercise)
 """What may be paired by its start."""
 
@@ -374,18 +372,6 @@ class Ledger(Archive):
         """Drop what was read only to look back, and didn't change."""
         self.strips.drop_before(self._this_week - 1)
         self.issued.drop_before(self._this_week - 1)
-
-    def cool(self) -> None:
-        """Drop every part that is saved; what stays is the head."""
-        self._weeks.cool()
-        self._index.cool()
-        for shelf in (self.strips, self.issued):
-            shelf.drop_before(ALL)
-        self._by_day.clear()
-        self._forget_days()
-        self.shown.clear()
-        self.pain_baselines.clear()
-        self._plans = None
 
     @property
     def _this_week(self) -> int:

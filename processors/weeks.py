@@ -111,12 +111,6 @@ class Weeks:
         for cold in [n for n in self._parts if n < number and n not in self._changed]:
             del self._parts[cold]
 
-    def cool(self) -> None:
-        """Forget everything, which must be saved; it stays in the store."""
-        self._parts.clear()
-        self._journal = None
-        self._packed.clear()
-
     def erase(self, numbers: list[int]) -> None:
         """Delete weeks and journal, in the store too."""
         for number in numbers:

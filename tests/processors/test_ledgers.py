@@ -10,7 +10,6 @@ from processors.store import MemoryStore
 @pytest.fixture
 def kept(monkeypatch):
     monkeypatch.setattr(ledgers, "WARM", 4)
-    monkeypatch.setattr(ledgers, "LIVE", 6)
     return Ledgers(MemoryStore())
 
 
@@ -25,17 +24,17 @@ def test_those_used_last_stay_as_they_are(kept):
     assert [kept.get(name) for name in "abcd"] == list(used.values())
 
 
-def test_too_many_become_cold_and_then_leave(kept):
-    used = use(kept, "abcdefgh", 1 << 30)
-    assert [name for name in "cdefgh" if kept.get(name) is not used[name]] == []
+def test_of_too_many_those_used_longest_ago_leave(kept):
+    used = use(kept, "abcdef", 1 << 30)
+    assert [name for name in "cdef" if kept.get(name) is not used[name]] == []
     assert kept.get("a") is not used["a"]
 
 
 def test_bytes_bound_them_too(kept):
     size = kept.get("a").size
     used = use(kept, "abcd", 2 * size)
-    assert kept.get("d") is used["d"]
-    assert [name for name in "abc" if kept.get(name) is used[name]] == []
+    assert [name for name in "cd" if kept.get(name) is not used[name]] == []
+    assert [name for name in "ab" if kept.get(name) is used[name]] == []
 
 
 def test_who_is_pinned_is_never_read_twice(kept):
