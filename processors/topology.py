@@ -31,7 +31,7 @@ class Stage:
     reads: str
     writes: tuple[str, ...]
     make: Callable[[Policy, StateStore], Processor]
-    patients: int = 256
+    patients: int = 512
     kernels: bool = False
 
 

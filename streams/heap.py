@@ -1,10 +1,12 @@
-"""The C library's heap, kept small in a process that runs for months, where that library is glibc.
+"""The C library's heap in a process that runs for months and moves many bytes, where that library is glibc.
 
 **One heap for all threads.** By default each thread that allocates gets a heap of its own, up to eight a core, and what one has freed
 another can't use: a worker's memory, whose slices are read by one thread and let go by another, grew by a fifth within hours.
 
-**Given back.** What is freed amid a heap stays the process's. With 100,000 patients such holes were a third of a worker's memory, and it
-crept up for hours with those that happened to be used again. Giving them back takes some milliseconds.
+**Not given back at once.** By default a large block goes back to the system as it is freed, and each page of the next one is cleared anew.
+
+**Given back now and then.** What is freed amid a heap stays the process's. With 100,000 patients such holes were a third of a worker's
+memory, and it crept up for hours with those that happened to be used again. Giving all of them back takes some milliseconds.
 """
 
 from __future__ import annotations
@@ -19,17 +21,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-M_ARENA_MAX = -8
-"""mallopt's option, from glibc's malloc.h."""
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
+"""mallopt's options, from glibc's malloc.h."""
 
-GIVE_BACK_S = 20.0
+OPTIONS = (
+    ("MALLOC_ARENA_MAX", M_ARENA_MAX, 1),
+    ("MALLOC_MMAP_THRESHOLD_", M_MMAP_THRESHOLD, 32 << 20),
+    ("MALLOC_TRIM_THRESHOLD_", M_TRIM_THRESHOLD, 256 << 20),
+)
+"""What is set, under which name the environment may say otherwise: one heap, which has blocks of up to 32 MiB, and at the most 256 MiB free
+at its end."""
+
+GIVE_BACK_S = 10.0
 
 
 def one_heap() -> None:
-    """Have all threads that begin after this share one heap, unless MALLOC_ARENA_MAX says how many; nothing where there is no mallopt."""
-    mallopt = _of_glibc("mallopt")
-    if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:
-        mallopt(M_ARENA_MAX, 1)
+    """Have all threads that begin after this share one heap, which lets go of little by itself; nothing where there is no mallopt."""
+    if (mallopt := _of_glibc("mallopt")) is not None:
+        for name, option, value in OPTIONS:
+            if name not in os.environ:
+                mallopt(option, value)
 
 
 @contextmanager

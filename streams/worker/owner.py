@@ -32,9 +32,10 @@ if TYPE_CHECKING:
     from streams.worker.job import Job
     from streams.worker.slices import SliceConsumer
 
-BACKLOG_RECORDS = 2 * SLICE_RECORDS
+BACKLOG_RECORDS = SLICE_RECORDS
 BACKLOG_BYTES = 16 << 20
-"""A backlog longer than either holds the reading of its partition, until less than a checkpoint is left: more comes meanwhile."""
+"""A backlog longer than either holds the reading of its partition, until less than a checkpoint is left: more comes while that is folded.
+A record and its headers are some twenty objects, so a longer one is what a worker's memory is made of."""
 STOP_S = 5.0
 """How long a checkpoint under way may still take when the partition is given up."""
 
@@ -133,11 +134,16 @@ class Owner:
             if self._backlog:
                 await self._until_due()
             if self._backlog:
-                await self._fold(self._next_piece())
+                piece = self._next_piece()
+                self._read_on()
+                await self._fold(piece)
             if self.checkpoint.waiting:
                 await self.checkpoint.work()
-            if not self._enough():
-                self._consumer.release(self.tp)
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if not self._enough():
+            self._consumer.release(self.tp)
 
     async def _fold(self, piece: Slice) -> None:
         """A checkpoint of a piece; what is left of it goes back into the backlog."""
