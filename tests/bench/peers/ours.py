@@ -6,6 +6,7 @@ import orjson
 
 from processors.processor import Output, Record, Row, Tick
 from processors.topology import Stage
+from streams.heap import giving_back, one_heap
 from streams.settings import load_settings
 from streams.worker.slices import SLICE_RECORDS
 from streams.worker.worker import run_worker
@@ -49,5 +50,7 @@ class SmallJob:
 
 
 if __name__ == "__main__":
+    one_heap()
     stage = Stage("small", sys.argv[1], ("rtm.metrics.v1",), SmallJob, patients=SLICE_RECORDS, kernels=True)  # a few bytes each
-    run_worker(load_settings(), lambda line: print(line, flush=True), stages=(stage,))
+    with giving_back():
+        run_worker(load_settings(), lambda line: print(line, flush=True), stages=(stage,))
