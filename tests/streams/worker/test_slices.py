@@ -180,16 +180,26 @@ def test_an_owner_that_misses_a_slice_reads_it_again(fresh_topics, tmp_path, los
     assert len({piece.seek for piece in seen}) == 2
 
 
-def test_a_stage_that_is_slow_has_its_partition_held_and_then_does_all_of_it(fresh_topics, tmp_path, monkeypatch):
+def test_a_stage_that_is_slow_has_its_partition_held_until_it_folds_the_last_that_waits(fresh_topics, tmp_path, monkeypatch):
     monkeypatch.setattr(owners_rules, "BACKLOG_RECORDS", 60)
     facts = [fact for fact in small_log(patients=1) if not fact.type.startswith("rtm.sensor")]
     facts = (facts * (300 // len(facts) + 1))[:300]
     failures: list[Exception] = []
     owners: list[Owner] = []
+    held_at_fold: list[bool] = []
     slow = threading.Event()
 
     def take(piece):
         owners[0].take(piece)
+
+    def watch(owner, consumer):
+        fold = owner.checkpoint.fold
+
+        async def watched(piece):
+            held_at_fold.append(owner.tp in consumer._thread.held)
+            return await fold(piece)
+
+        owner.checkpoint.fold = watched
 
     async def scenario():
         with FoldThreads() as threads:
@@ -200,6 +210,7 @@ def test_a_stage_that_is_slow_has_its_partition_held_and_then_does_all_of_it(fre
                 owners.append(owner)
                 owner.start(asyncio.Semaphore(1))
                 await until(lambda: owner.ready)
+                watch(owner, consumer)
                 threads.of(PATIENT, home).submit(slow.wait)
                 producer = AIOKafkaProducer(bootstrap_servers=fresh_topics)
                 await producer.start()
@@ -219,3 +230,5 @@ def test_a_stage_that_is_slow_has_its_partition_held_and_then_does_all_of_it(fre
     held = asyncio.run(scenario())
     assert failures == []
     assert 60 < held < 150
+    assert len(held_at_fold) > 1
+    assert not any(held_at_fold), "what waits is one piece, and more may come while it is folded"
